@@ -36,11 +36,11 @@ def option(arguments, name, default):
     return value
 
 
-def read_texts(paths, most):
+def read_texts(paths, limit):
     texts, lines, size = [], [], 0
     for path in paths:
         with open(path, "rb") as file:
-            whole = file.read(most).decode("utf-8", "ignore").replace("\0", "")
+            whole = file.read(limit).decode("utf-8", "ignore").replace("\0", "")
         for line in whole.splitlines(keepends=True):
             lines.append(line)
             size += len(line)
@@ -90,11 +90,11 @@ def processor():
 
 def main():
     arguments = sys.argv[1:]
-    rounds, most = option(arguments, "--rounds", 3), option(arguments, "--bytes", 1 << 40)
+    rounds, limit = option(arguments, "--rounds", 3), option(arguments, "--bytes", 1 << 40)
     if "--" not in arguments or len(arguments) < 4:
         sys.exit(__doc__)
     program, folders = arguments[0], arguments[1:arguments.index("--")]
-    texts = read_texts(arguments[arguments.index("--") + 1:], most)
+    texts = read_texts(arguments[arguments.index("--") + 1:], limit)
     total = sum(len(text.encode()) for text in texts)
     print(f"# Tokens of texts\n\n{processor()}, one thread, {datetime.date.today()}; tokenizers {tokenizers.__version__} "
           f"(encode_batch_fast), Python {platform.python_version()}.\n{len(texts)} texts, {total / 1e6:.1f} MB; "

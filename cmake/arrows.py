@@ -5,7 +5,7 @@ include/, partition/ and runtime/. Run in the repository's root; prints FILE:LIN
 against an arrow, and each exception that is no longer needed.
 
     include <- base <- {partition, schedule, model, optimizer} <- program <- planner <- executor
-            <- {measure, train} <- cli;  device and transport below the executor; draw reads time lines;
+            <- {measure, train, inference} <- cli;  device and transport below the executor; draw reads time lines;
     io above base, tokenizer above io, tokenize above both, and a model's family reads its config.json through a door of io
 """
 import os
@@ -31,6 +31,8 @@ BELOW = {
              "timeline io tokenizer",
     "tokenizer": "base io",
     "tokenize": "base io tokenizer",
+    "inference": "base device partition schedule model optimizer program planner executor "
+                 "timeline io",
     "io": "base device partition schedule model optimizer program planner",
     "timeline": "base program",
     "draw": "base timeline",
@@ -47,7 +49,7 @@ PUBLIC = {
     "gaps": "program", "ledger": "program", "bars": "draw", "program": "program", "timeline": "timeline", "plan": "planner",
     "pipeline": "executor", "virtual": "executor", "run": "train", "save": "train", "tokenizer": "tokenizer", "tokenize": "tokenize", "train": "train",
     "weights": "train",
-    "data": "io", "file": "io", "profile": "planner", "device_list": "planner", "split_search": "planner", "plan_search": "planner", "plan_advice": "planner",
+    "evaluation": "inference", "generation": "inference", "data": "io", "file": "io", "profile": "planner", "device_list": "planner", "split_search": "planner", "plan_search": "planner", "plan_advice": "planner",
     "plan_file": "planner",
     "sluice": "public",
 }

@@ -67,6 +67,9 @@ SLUICE_API int64_t sluice_corpus_held_out_windows(const sluice_corpus *corpus);
 /* The window of sample `sample` of minibatch `n` (from 0) of `batch` samples. */
 SLUICE_API int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t seed, int64_t n,
                                         int64_t batch, int64_t sample);
+/* Tokens first .. first + count - 1 of all, on any thread; fails as sluice_corpus_window() does. */
+SLUICE_API sluice_status sluice_corpus_read(int32_t *out, const sluice_corpus *corpus,
+                                            int64_t first, int64_t count);
 /* The k-th held-out window. */
 SLUICE_API int64_t sluice_corpus_held_out(const sluice_corpus *corpus, int64_t k);
 /* T inputs, T targets (the inputs' next tokens) of `window`; either may be NULL. Any thread. On

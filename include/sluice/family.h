@@ -80,4 +80,12 @@ SLUICE_API sluice_status sluice_model_from_config(sluice_model **out,
                                                   const sluice_model_config *config,
                                                   int64_t length);
 
+/* The same layers and parameters, to generate with: samples are single tokens of one sequence of at
+ * most `capacity` tokens, which the model must have positions for; their keys and values are kept,
+ * and the last layer is of the kind logits. For plans for inference. E_ARGUMENT, E_UNSUPPORTED (the
+ * family does not generate), E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_model_for_generation(sluice_model **out,
+                                                     const sluice_model_config *config,
+                                                     int64_t capacity);
+
 #endif

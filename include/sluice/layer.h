@@ -171,8 +171,10 @@ typedef struct sluice_layer_call {
     bool repeated;
 
     const void *const *batch; /* as the description lists them; I and W as `until` says */
-    double *loss;             /* loss: stored (device memory): sum of terms / total_weight */
-    double total_weight;      /* of the whole minibatch */
+    /* Of the first sample, where the samples are consecutive tokens of one sequence; else 0. */
+    int64_t position;
+    double *loss;        /* loss: stored (device memory): sum of terms / total_weight */
+    double total_weight; /* of the whole minibatch */
     sluice_random_key random;
 } sluice_layer_call;
 
@@ -228,6 +230,7 @@ typedef struct sluice_embedding_config {
     float scale, position_scale; /* standard deviations of the initial weights */
     float dropout;
     sluice_parameter_style style;
+    bool generates; /* samples of one token each are one sequence: the call has their position */
 } sluice_embedding_config;
 /* (.., width): x + dropout(projection(attention(norm(x)))), dropout of its probabilities too. */
 typedef struct sluice_attention_config {
@@ -241,6 +244,8 @@ typedef struct sluice_attention_config {
     bool has_head_norm; /* queries and keys are RMS-normalized, before they are turned */
     sluice_norm_config norm;
     sluice_parameter_style style;
+    int64_t cache; /* positions whose keys and values are kept, for generation: samples of one token
+                    * each are one sequence, and there is no backward; 0: none */
 } sluice_attention_config;
 /* (.., width): x + dropout(projection(gelu(expand(norm(x))))). One that is gated has
  * silu(gate(..)) * up(..) in place of gelu(expand(..)); both are one matrix, the gate first. */
@@ -263,6 +268,12 @@ typedef struct sluice_classifier_config {
     int64_t width, classes;
     float scale;
 } sluice_classifier_config;
+/* (samples, .., width): the classifier's logits of the last sample's last row, which are its state
+ * (sluice_pipeline_read_layer()); nothing follows it. For generation: forward only. */
+typedef struct sluice_logits_config {
+    int64_t width, classes;
+    float scale;
+} sluice_logits_config;
 /* (.., inputs) -> (.., outputs). */
 typedef struct sluice_linear_config {
     int64_t inputs, outputs;
@@ -275,6 +286,7 @@ SLUICE_API const sluice_layer_kind *sluice_layer_attention(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_mlp(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_layernorm(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_classifier(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_logits(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_linear(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_relu(void); /* no configuration */
 /* No configuration; the batch's "targets" have the input's shape and are fp32. A sample's term is

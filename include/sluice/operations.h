@@ -52,6 +52,7 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
     X(rotary,                 sluice_rotary)                          \
     X(head_norm,              sluice_head_norm)                       \
     X(head_norm_backward,     sluice_head_norm_backward)              \
+    X(attention_cached,       sluice_attention_cached)                \
     X(embedding,              sluice_embedding)                       \
     X(embedding_backward,     sluice_embedding_backward)              \
     X(classifier,             sluice_classifier)                      \
@@ -257,6 +258,20 @@ typedef struct sluice_head_norm_backward {
     int64_t rows, heads, kv_heads, head_width;
     bool first_write;
 } sluice_head_norm_backward;
+
+/*
+ * Causal attention of the next rows of one sequence, whose keys and values are kept: those of the
+ * new rows are stored at `position` and following, then each new row attends with all up to its
+ * own. A row's result does not depend on how many rows a call has. Rows of qkv are as in
+ * sluice_attention, without dropout. E_ARGUMENT: the cache does not have room for the rows.
+ */
+typedef struct sluice_attention_cached {
+    void *out;       /* (rows, heads * head_width) */
+    void *keys;      /* (capacity, kv_heads * head_width) */
+    void *values;    /* the same */
+    const void *qkv; /* (rows, (heads + 2 * kv_heads) * head_width) */
+    int64_t rows, position, capacity, heads, kv_heads, head_width;
+} sluice_attention_cached;
 
 /* y = tokens' rows of `table` + rows of `positions`. A token outside the table is E_ARGUMENT: from
  * this row or, where the device checks later, from a query() that finds a later event done and from

@@ -256,7 +256,9 @@ enum { SLUICE_MEMORY_TIES = SLUICE_ROLES, SLUICE_MEMORY_KINDS = SLUICE_ROLES + 1
 typedef struct sluice_program_bytes {
     size_t parameters; /* fp32 masters; permanent, like everything before `transient` */
     size_t working;    /* the copies that layers read, where the precision differs */
-    size_t gradients, states, layer_states;
+    size_t gradients, states;
+    size_t layer_states; /* of any lifetime */
+    size_t sequence;     /* of these: what lasts as long as a sequence, as a key/value cache does */
     size_t bookkeeping; /* losses, norm partials */
     size_t transient;   /* region of the buffers that are needed for part of the step */
     size_t live;        /* peak of what is needed at one time, permanent bytes included */

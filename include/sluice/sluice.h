@@ -11,7 +11,11 @@
  *   plan       programs over one region of memory             plan.h
  *   pipeline   instructions -> a trained minibatch            pipeline.h
  *   run        a corpus, step by step, with counters          run.h, train.h
- *   save       a run's state in a folder, to resume from      save.h, tokenizer.h
+ *   save       a run's state in a folder, to resume from      save.h
+ *   evaluate   the loss of a model over a whole text          evaluation.h
+ *   generate   text, token by token                           generation.h
+ *   tokenizer  texts -> tokens, and back                      tokenizer.h
+ *   tokenize   files of text -> a file of tokens              tokenize.h
  *   ledger     where the time of a rank's step went           ledger.h
  *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h
@@ -42,9 +46,11 @@
 #include "sluice/data.h"
 #include "sluice/device.h"
 #include "sluice/device_list.h"
+#include "sluice/evaluation.h"
 #include "sluice/family.h"
 #include "sluice/file.h"
 #include "sluice/gaps.h"
+#include "sluice/generation.h"
 #include "sluice/gpt2.h"
 #include "sluice/layer.h"
 #include "sluice/ledger.h"

@@ -21,10 +21,12 @@ enum {
     CLI_SPLIT    = 1 << 7,
     CLI_PLAN     = 1 << 8,
     CLI_TOKENIZE = 1 << 9,
+    CLI_EVAL     = 1 << 10,
+    CLI_SAMPLE   = 1 << 11,
     CLI_TRAIN    = CLI_TRAINING | CLI_VIRTUAL,
     CLI_TOOLS    = CLI_SCHEDULE | CLI_CHECK | CLI_SIMULATE,
     CLI_ALL      = CLI_TRAIN | CLI_TOOLS | CLI_SPLIT,
-    CLI_TAKERS   = 10
+    CLI_TAKERS   = 12
 };
 
 /* The key of the row for arguments that are not options. Other keys are a short option's letter, or

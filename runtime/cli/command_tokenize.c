@@ -50,7 +50,7 @@ static const cli_option_table tables[] = {{rows, 0, 1, NULL}, {0}};
 const cli_command_line command_tokenize_line = {CLI_TOKENIZE, tables};
 
 static int settle(tokenize_options *o) {
-    static const char example[] = "sluice tokenize book.txt --tokenizer gpt2 -o book.bin";
+    static const char example[] = "sluice tokenize novel.txt --tokenizer gpt2 -o novel.bin";
     if (o->paths.count == 0)
         return cli_fail(CLI_USAGE, "no text is named; for example: %s", example);
     if (!o->tokenizer)

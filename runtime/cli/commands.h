@@ -41,6 +41,17 @@ void cli_print_bash_completion(void); /* a script */
       "the cores or GPUs that are here, within --memory-limit; the number of micro-batches stays " \
       "the usual one. --costs, --profile or --plan give the times of actions on virtual devices. " \
       "Ctrl-C, SIGTERM and SIGHUP finish the step, save, and exit with 128 + the signal's number.") \
+    X(eval, "DIR --data PATH...",                                                                  \
+      "Say how well a trained model predicts text",                                                \
+      "DIR is the --out of a run, one of its saves, or a folder of Hugging Face's with "           \
+      "config.json and model.safetensors. Prints the loss in nats per token, perplexity and, of "  \
+      "text, bits per byte, over all tokens but the first. With --stride windows overlap, and of " \
+      "each only the targets count that the one before has not counted.")                          \
+    X(sample, "DIR --prompt TEXT",                                                                 \
+      "Generate text with a trained model",                                                        \
+      "DIR is as for sluice eval; its tokenizer is used, and of a model of bytes none is needed. " \
+      "Prints what follows the prompt. The text depends on the seed alone, not on ranks and "      \
+      "threads; with --temperature 0 not on the seed either.")                                     \
     X(schedule, "NAME -p P -m M\nFILE.csv",                                                        \
       "Print a schedule's time line and its numbers",                                              \
       "--list prints the names. An argument with '/' or ending in .csv is a file, which says P, "  \

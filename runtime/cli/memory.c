@@ -66,7 +66,7 @@ static void print_peak(const sluice_program_bytes *bytes, const sluice_program *
 /* The arena is that of the program that needs most: all share parameters and state, and activations
  * use the same bytes. */
 static void print_rank(const sluice_plan *plan, int r, size_t limit, bool saves) {
-    const sluice_program *const step = sluice_plan_program(plan, SLUICE_PLAN_STEP);
+    const sluice_program *const step = sluice_plan_program(plan, 0);
     const sluice_program_bytes bytes = sluice_program_memory(step, r);
     const size_t arena               = sluice_plan_arena(plan, r);
     printf("rank %d: arena %s (%zu bytes), live %s at its peak\n", r, cli_bytes(arena).text, arena,
@@ -75,12 +75,13 @@ static void print_rank(const sluice_plan *plan, int r, size_t limit, bool saves)
     print_kind("copies of parameters that layers read", bytes.working);
     print_kind("gradients", bytes.gradients);
     print_kind("optimizer state", bytes.states);
-    print_kind("state of layers", bytes.layer_states);
+    print_kind("state of layers", bytes.layer_states - bytes.sequence);
+    print_kind("keys, values and logits of the sequence", bytes.sequence);
     print_kind("losses and norm partials", bytes.bookkeeping);
     for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++)
         print_kind(sluice_memory_kind_name(kind), bytes.at_peak[kind]);
     print_kind("unused at the peak: gaps between buffers", bytes.arena - bytes.live);
-    for (int k = SLUICE_PLAN_STEP + 1; k < sluice_plan_program_count(plan); k++) {
+    for (int k = 1; k < sluice_plan_program_count(plan); k++) {
         const size_t needs = sluice_program_memory(sluice_plan_program(plan, k), r).arena;
         if (needs > bytes.arena)
             printf("  %12s  more, for the %s\n", cli_bytes(needs - bytes.arena).text,
@@ -100,12 +101,16 @@ static void print_rank(const sluice_plan *plan, int r, size_t limit, bool saves)
     printf("\n");
 }
 
+void train_print_memory(const sluice_plan *plan, size_t limit, bool saves) {
+    for (int r = 0; r < sluice_program_ranks(sluice_plan_program(plan, 0)); r++)
+        print_rank(plan, r, limit, saves);
+}
+
 int train_explain_memory(const train_problem *problem, const train_options *options) {
     const sluice_program *const step = sluice_plan_program(problem->plan, SLUICE_PLAN_STEP);
     printf("%s, %s, %d micro-batches of %lld samples; bytes of each rank, planned\n\n",
            problem->name, sluice_schedule_name(problem->schedule),
            sluice_program_microbatches(step), (long long)sluice_program_samples(step, 0));
-    for (int r = 0; r < sluice_program_ranks(step); r++)
-        print_rank(problem->plan, r, options->memory_limit, options->save_async);
+    train_print_memory(problem->plan, options->memory_limit, options->save_async);
     return train_check_limit(problem, options);
 }

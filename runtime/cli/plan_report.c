@@ -84,7 +84,7 @@ static void print_sizes(const sluice_program *program) {
     printf(" samples\n");
 }
 
-/* Of the text, where its tokens are what is trained on. */
+/* The files and bytes are the text's, even where its tokens are in a file. */
 static void print_data(const train_problem *problem) {
     const sluice_corpus *const corpus = problem->corpus;
     const sluice_corpus *const data   = problem->text ? problem->text : corpus;

@@ -38,7 +38,7 @@ static int find_tokenizer(train_problem *problem, const train_options *options, 
     return train_choose_tokenizer(problem, options);
 }
 
-/* Of a preset that takes the data's. */
+/* What a preset gets that takes the data's. */
 static int64_t find_vocabulary(const train_problem *problem) {
     return problem->bpe ? sluice_bpe_vocabulary(problem->bpe)
                         : sluice_corpus_vocabulary(problem->corpus);

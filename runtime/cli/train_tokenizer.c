@@ -30,12 +30,6 @@ static bool find_folder(char folder[PATH_BYTES], const char *path, const char *c
                : snprintf(folder, PATH_BYTES, "%.*s", (int)(last - path), path) < PATH_BYTES;
 }
 
-static bool is_preset(const char *model) {
-    int word = 0;
-    while (cli_model_word(word) && strcmp(model, cli_model_word(word)) != 0) word++;
-    return cli_model_word(word) != NULL;
-}
-
 /* A tokenizer without files is none. */
 static void drop_if_empty(train_problem *problem) {
     if (sluice_tokenizer_files(problem->tokenizer) > 0) return;
@@ -58,8 +52,10 @@ static int take_from_folder(train_problem *problem, const char *folder, const ch
 
 static int take_from_model(train_problem *problem, const char *model) {
     static const char *const files[] = {"config.json", NULL};
+    const bool is_preset =
+        !cli_is_model_folder(model) && !strchr(model, '/') && strcmp(model, files[0]) != 0;
     char folder[PATH_BYTES];
-    if (problem->tokenizer || is_preset(model) || !find_folder(folder, model, files)) return CLI_OK;
+    if (problem->tokenizer || is_preset || !find_folder(folder, model, files)) return CLI_OK;
     return take_from_folder(problem, folder,
                             "every save gets the tokenizer next to --model's config.json; make the "
                             "file readable, or remove it");
@@ -108,8 +104,7 @@ int train_choose_tokenizer(train_problem *problem, const train_options *options)
 /* A model with fewer than 256 tokens does not know all of the bytes. */
 int train_add_byte_tokenizer(train_problem *problem) {
     const sluice_model_numbers model = sluice_model_config_numbers(&problem->config);
-    if (problem->tokenizer || sluice_corpus_vocabulary(problem->corpus) != 256 ||
-        model.vocabulary < 256)
-        return CLI_OK;
+    if (problem->tokenizer || model.vocabulary < 256) return CLI_OK;
+    if (!sluice_corpus_is_text(problem->corpus)) return CLI_OK;
     return cli_report(sluice_tokenizer_of_bytes(&problem->tokenizer, model.positions));
 }

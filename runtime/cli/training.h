@@ -147,6 +147,9 @@ void train_free_problem(train_problem *problem);
 /* A size_t: "2GiB", "2G" (the same), "500mb", "1000000". */
 cli_reader train_take_bytes;
 int train_choose_recompute(train_problem *problem, const train_options *options);
+/* Print each rank's part of a plan, kind by kind, and how far it is from the limit (0: there is
+ * none); `saves`: with the memory of saves in the background. */
+void train_print_memory(const sluice_plan *plan, size_t limit, bool saves);
 /* Print each rank's plan, kind by kind; the plan's memory is not allocated. A plan that needs more
  * than the limit is refused after that. */
 int train_explain_memory(const train_problem *problem, const train_options *options);

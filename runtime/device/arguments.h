@@ -3,6 +3,7 @@
 #ifndef SLUICE_DEVICE_ARGUMENTS_H
 #define SLUICE_DEVICE_ARGUMENTS_H
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
@@ -14,6 +15,15 @@ static inline sluice_status sluice__check_activation(const void *tensor,
     if (!tensor || activation == SLUICE_ACTIVATION_GELU) return SLUICE_OK;
     return sluice__fail(SLUICE_E_UNSUPPORTED, "no device has activation %d after a product",
                         (int)activation);
+}
+
+/* The new rows must fit into the cache. */
+static inline sluice_status sluice__check_cache(const sluice_attention_cached *args) {
+    if (args->position >= 0 && args->position + args->rows <= args->capacity) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "the key/value cache is for positions 0 to %" PRId64
+                        ", and attention is asked for %" PRId64 " from position %" PRId64 " on",
+                        args->capacity - 1, args->rows, args->position);
 }
 
 /* A library of products (blas.h) other than the default, on a device that takes none. `why` goes on

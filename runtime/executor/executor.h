@@ -71,7 +71,9 @@ typedef struct sluice__run {
     bool timed;               /* the times of instructions are kept */
     bool updates;             /* else the program stops before the update */
     bool looks;               /* check that outputs are finite */
-    double start;             /* seconds of the monotonic clock */
+    bool generates;           /* the samples are one sequence, from `position` on */
+    int64_t position;
+    double start; /* seconds of the monotonic clock */
 } sluice__run;
 
 struct sluice_pipeline {
@@ -155,7 +157,8 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
 
 /* ---- step.c ---- */
 
-/* The loss of the batch, computed by the plan's forward-only program `by`. */
+/* The loss of the batch, computed by the plan's forward-only program `by`; 0 of a model without
+ * one. */
 sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
                                const sluice_batch *batch);
 

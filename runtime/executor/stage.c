@@ -37,10 +37,11 @@ static sluice_layer_call complete(const stage_run *run, const sluice__call *boun
     call.training                   = pass->step > 0;
     call.repeated                   = is_repeated(run);
     call.first_write                = first_write;
-    call.loss                       = (double *)(run->rank->arena + losses) + run->at->microbatch;
-    call.total_weight               = pass->batch.total_weight;
-    call.random                     = (sluice_random_key){pipeline->options.seed, pass->step,
-                                                          pass->first_sample[run->at->microbatch]};
+    call.position = pass->generates ? pass->position + pass->first_sample[run->at->microbatch] : 0;
+    call.loss     = (double *)(run->rank->arena + losses) + run->at->microbatch;
+    call.total_weight = pass->batch.total_weight;
+    call.random       = (sluice_random_key){pipeline->options.seed, pass->step,
+                                            pass->first_sample[run->at->microbatch]};
     return call;
 }
 

@@ -83,10 +83,12 @@ sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipel
 
 /* ---- evaluate ---- */
 
-sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
-                               const sluice_batch *batch) {
-    const int m           = by->microbatches;
-    const int64_t largest = sluice_program_samples(by, 0);
+/* `how` has the batch; the sum of its losses goes to `*loss`. */
+static sluice_status go_forward(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
+                                const sluice__run *how) {
+    const sluice_batch *batch = &how->batch;
+    const int m               = by->microbatches;
+    const int64_t largest     = sluice_program_samples(by, 0);
     SLUICE__TRY(take_batch(pipeline, batch));
     double sum = 0;
     for (int64_t first = 0; first < batch->samples;) {
@@ -94,8 +96,7 @@ sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sl
             const int64_t at              = first + i * largest;
             pipeline->run.first_sample[i] = at < batch->samples ? at : batch->samples;
         }
-        const sluice__run how = {.batch = *batch};
-        SLUICE__TRY(sluice__carry_out(pipeline, by, &how, sluice__run_rank));
+        SLUICE__TRY(sluice__carry_out(pipeline, by, how, sluice__run_rank));
         for (int i = 0; i < m; i++) sum += sluice__report_losses(pipeline, pipeline->loss_rank)[i];
         first = pipeline->run.first_sample[m];
     }
@@ -103,9 +104,28 @@ sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sl
     return SLUICE_OK;
 }
 
+sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
+                               const sluice_batch *batch) {
+    return go_forward(loss, pipeline, by, &(sluice__run){.batch = *batch});
+}
+
 sluice_status sluice_pipeline_evaluate(double *loss, sluice_pipeline *pipeline,
                                        const sluice_batch *batch) {
+    if (sluice_model_weight_per_sample(pipeline->model) == 0)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the model generates, and has no loss to evaluate");
     return sluice__evaluate(loss, pipeline, pipeline->forward, batch);
+}
+
+sluice_status sluice_pipeline_forward(sluice_pipeline *pipeline, int program,
+                                      const sluice_batch *batch, int64_t position) {
+    const sluice_plan *const plan = pipeline->plan;
+    const int first               = plan->options.inference ? 0 : SLUICE_PLAN_EVALUATION;
+    double none                   = 0;
+    if (program < first || program >= plan->count)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the plan's programs %d to %d go forward, not %d",
+                            first, plan->count - 1, program);
+    return go_forward(&none, pipeline, plan->programs[program],
+                      &(sluice__run){.batch = *batch, .generates = true, .position = position});
 }
 
 /* ---- what can be asked ---- */

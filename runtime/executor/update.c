@@ -139,7 +139,9 @@ sluice_status sluice__read_losses(sluice__rank *rank) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const sluice_program *program   = pipeline->run.program;
     const size_t bytes              = (size_t)program->microbatches * sizeof(double);
-    if (pipeline->run.step > 0 || rank->index != pipeline->loss_rank) return SLUICE_OK;
+    if (pipeline->run.step > 0 || rank->index != pipeline->loss_rank ||
+        sluice_model_weight_per_sample(pipeline->model) == 0)
+        return SLUICE_OK;
     SLUICE__TRY(pipeline->ops->download(rank->stream, rank->tensors->mine,
                                         rank->arena + program->rank[rank->index].losses, bytes));
     SLUICE__TRY(sluice__drain(rank));

@@ -197,6 +197,25 @@ int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t seed, int64_t
     return (int64_t)sluice__permute(index % windows, windows, seed, index / windows);
 }
 
+/* ---- tokens ---- */
+
+/* Where tokens from `begin` on go. */
+typedef struct token_buffer {
+    int32_t *to;
+    int64_t begin;
+} token_buffer;
+
+static void take_all(void *context, const int32_t *tokens, int64_t first, int64_t count) {
+    const token_buffer *const buffer = context;
+    memcpy(buffer->to + (first - buffer->begin), tokens, (size_t)count * sizeof *tokens);
+}
+
+sluice_status sluice_corpus_read(int32_t *out, const sluice_corpus *corpus, int64_t first,
+                                 int64_t count) {
+    token_buffer to = {out, first};
+    return sluice__corpus_read(corpus, first, first + count, take_all, &to);
+}
+
 /* ---- windows ---- */
 
 /* Where a window's tokens go. */

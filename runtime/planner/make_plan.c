@@ -40,9 +40,8 @@ static sluice_status check(const sluice_model *model, const sluice_schedule *sch
         return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss%s",
                             layers, inference ? " or logits" : "");
     if (trains || inference) return SLUICE_OK;
-    sluice__fail(SLUICE_E_ARGUMENT, "schedule '%s' has no backward actions",
-                 sluice_schedule_name(schedule));
-    return sluice__hint(SLUICE_E_ARGUMENT, "to evaluate only, plan for inference");
+    return sluice__fail(SLUICE_E_ARGUMENT, "schedule '%s' has no backward actions",
+                        sluice_schedule_name(schedule));
 }
 
 /* Refuse arenas that exceed the limit, with remedies that were planned. */

@@ -10,7 +10,8 @@
 #include "runtime/base/error.h"
 #include "runtime/tokenizer/utf8.h"
 
-enum { CODES = 0x110000, MAX_DECOMPOSED = 32 };
+/* No character from LAST on changes, in Unicode 15. */
+enum { CODES = 0x110000, LAST = 0x30000, MAX_DECOMPOSED = 32 };
 static const utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 
 /* ---- which code points may change ---- */
@@ -23,12 +24,32 @@ static bool is_unstable(const sluice__composer *in, int32_t code) {
     return in->unstable[code / 32] >> code % 32 & 1;
 }
 
-/* Of a code point alone; 0 if utf8proc does not take it. */
+/* What a code point alone becomes; 0 if utf8proc does not take it. */
 static size_t decompose(int32_t *to, int32_t code) {
     int boundary = 0;
     const utf8proc_ssize_t count =
         utf8proc_decompose_char(code, to, MAX_DECOMPOSED, options, &boundary);
     return count > 0 && count <= MAX_DECOMPOSED ? (size_t)count : 0;
+}
+
+/* Marks that came with Unicode 10 to 15. The `tokenizers` library composes by Unicode 9, to which
+ * they are nothing, and what models were trained on is what it made. */
+static const int32_t newer_marks[][2] = {
+    {0x07FD, 0x07FD},   {0x0898, 0x089F},   {0x08CA, 0x08D3},   {0x09FE, 0x09FE},
+    {0x0C3C, 0x0C3C},   {0x0D3B, 0x0D3C},   {0x0EBA, 0x0EBA},   {0x1715, 0x1715},
+    {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0xA82C, 0xA82C},   {0x10D24, 0x10D27},
+    {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85},
+    {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A},
+    {0x11930, 0x11930}, {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0},
+    {0x11A34, 0x11A34}, {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42},
+    {0x11D44, 0x11D45}, {0x11D97, 0x11D97}, {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1},
+    {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF},
+    {0x1E4EC, 0x1E4EF}};
+
+static void pass_over_newer(sluice__composer *in) {
+    for (size_t k = 0; k < sizeof newer_marks / sizeof *newer_marks; k++)
+        for (int32_t code = newer_marks[k][0]; code <= newer_marks[k][1]; code++)
+            in->unstable[code / 32] &= ~(UINT32_C(1) << code % 32);
 }
 
 /* What it becomes alone, and what may compose with one before it. */
@@ -45,8 +66,9 @@ static void mark_parts(sluice__composer *in, int32_t code) {
 sluice_status sluice__composer_make(sluice__composer *out) {
     sluice__composer made = {0};
     SLUICE__TRY(sluice__alloc(&made.unstable, CODES / 32, sizeof *made.unstable));
-    for (int32_t code = 0; code < CODES; code++)
+    for (int32_t code = 0; code < LAST; code++)
         if (code < 0xD800 || code > 0xDFFF) mark_parts(&made, code);
+    pass_over_newer(&made);
     *out = made;
     return SLUICE_OK;
 }
@@ -113,26 +135,26 @@ static sluice_status add_bytes(sluice__composed *to, const char *text, size_t by
     return SLUICE_OK;
 }
 
-static int class_of(int32_t code) {
-    return utf8proc_get_property(code)->combining_class;
+static int class_of(const sluice__composer *by, int32_t code) {
+    return is_unstable(by, code) ? utf8proc_get_property(code)->combining_class : 0;
 }
 
 /* Marks in the order of their classes, those of one class as they are: they are counted, so that a
  * long run is no slower. `from` and `to` have `count` elements. */
-static void order_run(int32_t *to, const int32_t *from, size_t count) {
+static void order_run(const sluice__composer *by, int32_t *to, const int32_t *from, size_t count) {
     size_t begins[257] = {0};
-    for (size_t k = 0; k < count; k++) begins[class_of(from[k]) + 1]++;
+    for (size_t k = 0; k < count; k++) begins[class_of(by, from[k]) + 1]++;
     for (int c = 0; c < 256; c++) begins[c + 1] += begins[c];
-    for (size_t k = 0; k < count; k++) to[begins[class_of(from[k])]++] = from[k];
+    for (size_t k = 0; k < count; k++) to[begins[class_of(by, from[k])]++] = from[k];
 }
 
 /* `codes` has space for twice as many. */
-static void order(int32_t *codes, size_t count) {
+static void order(const sluice__composer *by, int32_t *codes, size_t count) {
     for (size_t at = 0; at < count;) {
         size_t end = at;
-        while (end < count && class_of(codes[end]) != 0) end++;
+        while (end < count && class_of(by, codes[end]) != 0) end++;
         if (end - at > 1) {
-            order_run(codes + count, codes + at, end - at);
+            order_run(by, codes + count, codes + at, end - at);
             memcpy(codes + at, codes + count, (end - at) * sizeof *codes);
         }
         at = end + 1;
@@ -162,11 +184,12 @@ static sluice_status add_codes(sluice__composed *to, size_t count) {
 }
 
 /* The part from `begin` to `end` of the text, which begins with a stable character or the text. */
-static sluice_status add_part(sluice__composed *to, const char *text, size_t begin, size_t end) {
+static sluice_status add_part(sluice__composed *to, const sluice__composer *by, const char *text,
+                              size_t begin, size_t end) {
     size_t count       = 0;
     const size_t where = to->bytes;
     SLUICE__TRY(decompose_all(to, &count, text + begin, end - begin));
-    order(to->codes, count);
+    order(by, to->codes, count);
     const utf8proc_ssize_t left =
         utf8proc_normalize_utf32(to->codes, (utf8proc_ssize_t)count, options);
     SLUICE__TRY(add_codes(to, (size_t)left));
@@ -185,7 +208,7 @@ sluice_status sluice__compose(sluice__composed *to, const sluice__composer *comp
         const size_t begin = found > done ? sluice__utf8_before(text, found) : found;
         const size_t end   = find_stable(composer, text, bytes, found);
         SLUICE__TRY(add_bytes(to, text + done, begin - done));
-        SLUICE__TRY(add_part(to, text, begin, end));
+        SLUICE__TRY(add_part(to, composer, text, begin, end));
         done = end;
     }
 }

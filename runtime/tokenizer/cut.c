@@ -23,10 +23,10 @@ typedef struct cutter {
     const sluice_bpe *bpe;
     sluice__matcher matcher;
     sluice__composed composed;
-    size_t best; /* the last place for a cut that was found, of the whole text */
+    size_t best; /* the last cut that was found, in the whole text */
 } cutter;
 
-/* ---- places ---- */
+/* ---- cuts ---- */
 
 /* A token that was none, as it is no whole word, might become one at a cut. */
 static bool is_barred(const sluice__added_search *search, size_t at) {
@@ -53,13 +53,13 @@ static bool is_bytes_alone(const sluice_bpe *bpe) {
     return bpe->split_count == 0 && bpe->merges.count == 0 && !bpe->ignores_merges;
 }
 
-/* The last places where a cut may be, and what tells the lists of all places before them apart. */
-enum { PLACES = 8 };
-typedef struct places {
-    size_t at[PLACES];
-    uint64_t digest[PLACES];
-    size_t count; /* of all that there were; the last PLACES of them are kept */
-} places;
+/* The last boundaries where a cut may be, and what tells the lists of all before them apart. */
+enum { KEPT = 8 };
+typedef struct boundaries {
+    size_t at[KEPT];
+    uint64_t digest[KEPT];
+    size_t count; /* of all that there were; the last of them are kept */
+} boundaries;
 
 static uint64_t mix(uint64_t digest, size_t at) {
     digest = (digest ^ at) * UINT64_C(0x9E3779B97F4A7C15);
@@ -67,10 +67,10 @@ static uint64_t mix(uint64_t digest, size_t at) {
 }
 
 /* Where the pattern cuts the text from `at` to `end`, up to where that may depend on what follows,
- * if anything does. Returns the digest of all places, and those that may be a cut in `found`, if
- * that is not NULL. */
-static uint64_t find_places(places *found, const cutter *by, const view *in, size_t at, size_t end,
-                            bool is_unfinished) {
+ * if anything does. Returns the digest of all boundaries, and those that may be a cut in `found`,
+ * if that is not NULL. */
+static uint64_t find_boundaries(boundaries *found, const cutter *by, const view *in, size_t at,
+                                size_t end, bool is_unfinished) {
     const sluice__splitter *const split = &by->bpe->splits[0];
     uint64_t digest                     = 0;
     while (at < end) {
@@ -82,26 +82,27 @@ static uint64_t find_places(places *found, const cutter *by, const view *in, siz
         for (int k = match.begin == at; k < 2; k++) {
             digest = mix(digest, ends[k]);
             if (!found || !may_begin_text(by->bpe, in, ends[k])) continue;
-            found->at[found->count % PLACES]       = ends[k];
-            found->digest[found->count++ % PLACES] = digest;
+            found->at[found->count % KEPT]       = ends[k];
+            found->digest[found->count++ % KEPT] = digest;
         }
         at = match.end;
     }
     return is_unfinished || at == end ? digest : mix(digest, end);
 }
 
-/* From `at`, which is a place for a cut, up to `end`, where more may follow. */
+/* From `at`, where a cut may be, up to `end`, where more may follow. */
 static void look_through(cutter *to, const view *in, const sluice__added_search *search, size_t at,
                          size_t end) {
     const sluice_bpe *const bpe = to->bpe;
-    places found                = {.count = 0};
+    boundaries found            = {.count = 0};
     if (is_bytes_alone(bpe) && may_begin_text(bpe, in, end)) (void)offer(to, in, search, end);
     if (bpe->split_count == 0 || bpe->splits[0].looks_back) return;
-    (void)find_places(&found, to, in, at, end, true);
-    for (size_t k = found.count; k > 0 && found.count - k < PLACES; k--) {
-        const size_t place = (k - 1) % PLACES;
-        if (find_places(NULL, to, in, at, found.at[place], false) != found.digest[place]) continue;
-        if (offer(to, in, search, found.at[place])) return;
+    (void)find_boundaries(&found, to, in, at, end, true);
+    for (size_t k = found.count; k > 0 && found.count - k < KEPT; k--) {
+        const size_t index = (k - 1) % KEPT;
+        if (find_boundaries(NULL, to, in, at, found.at[index], false) != found.digest[index])
+            continue;
+        if (offer(to, in, search, found.at[index])) return;
     }
 }
 
@@ -171,7 +172,7 @@ static bool has_spaces(const sluice_bpe *bpe, const sluice__added *added) {
     return false;
 }
 
-/* The last place that is one without doubt: behind a letter, before a space. */
+/* The last cut that is one without doubt: behind a letter, before a space. */
 static size_t last_word(const sluice_bpe *bpe, const char *text, size_t bytes) {
     if (bpe->split_count == 0 || !bpe->splits[0].ends_words) return 0;
     if (has_spaces(bpe, &bpe->as_is) || has_spaces(bpe, &bpe->composed)) return 0;

@@ -9,7 +9,7 @@
 
 /* ---- by id ---- */
 
-static sluice_status make_room(sluice__tokens *in, int64_t id, size_t bytes) {
+static sluice_status reserve_token(sluice__tokens *in, int64_t id, size_t bytes) {
     if (id >= in->capacity) {
         const int64_t wanted = id + 1 > 2 * in->capacity ? id + 1 : 2 * in->capacity;
         SLUICE__TRY(sluice__grow(&in->list, (size_t)wanted, sizeof *in->list));
@@ -32,7 +32,7 @@ sluice_status sluice__tokens_add(sluice__tokens *to, int64_t id, const char *tex
     if (sluice__tokens_get(to, id))
         return sluice__fail(SLUICE_E_PARSE, "two tokens have id %lld, and '%.*s' is one of them",
                             (long long)id, (int)(bytes < 60 ? bytes : 60), text);
-    SLUICE__TRY(make_room(to, id, bytes));
+    SLUICE__TRY(reserve_token(to, id, bytes));
     to->list[id] = (sluice__token){
         .at = to->used, .bytes = (uint32_t)bytes, .is_there = true, .is_found = is_found};
     if (bytes > 0) memcpy(to->bytes + to->used, text, bytes);

@@ -10,7 +10,7 @@
 
 #include "sluice/status.h"
 
-enum { SLUICE__MAX_TOKEN_ID = (1 << 22) - 1 }; /* known ones are below 2^19 */
+enum { SLUICE__MAX_TOKEN_ID = (1 << 20) - 1 }; /* known ones are below 2^19 */
 
 /* ---- by id ---- */
 
@@ -60,7 +60,7 @@ typedef struct sluice__merges {
 /* For at most `count` merges; release with sluice__merges_free(). E_HOST_MEMORY. */
 sluice_status sluice__merges_make(sluice__merges *out, size_t count);
 void sluice__merges_free(sluice__merges *merges);
-/* Of a pair that is set twice the last order counts. */
+/* The last order counts where a pair is set twice. */
 void sluice__merges_set(sluice__merges *to, int32_t left, int32_t right, uint32_t order,
                         int32_t id);
 

@@ -135,6 +135,11 @@ ROW(norm_backward, sluice_norm_backward, TENSOR(dx, wide.rows, wide.width),
 
 ROW(attention, sluice_attention, TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 
+#define CACHE (wide.capacity * wide.kv_heads * wide.head_width)
+ROW(attention_cached, sluice_attention_cached, TENSOR(out, wide.rows, wide.heads *wide.head_width),
+    TENSOR(keys, 1, CACHE), TENSOR(values, 1, CACHE),
+    TENSOR(qkv, wide.rows, (wide.heads + 2 * wide.kv_heads) * wide.head_width))
+
 ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(dout, 1, OUT),
     TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 

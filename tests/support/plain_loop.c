@@ -342,30 +342,46 @@ double plain_loop_update(plain_loop *loop, const sluice_adamw *settings, double 
     return norm;
 }
 
+/* What the digest covers: a parameter, or a piece of it. */
+typedef struct plain_tensor {
+    sluice_parameter_tensor tensor;
+    const float *values;
+} plain_tensor;
+
 static int plain_compare_names(const void *left, const void *right) {
-    const sluice_parameter_use *const a = *(const sluice_parameter_use *const *)left;
-    const sluice_parameter_use *const b = *(const sluice_parameter_use *const *)right;
-    return strcmp(a->name, b->name);
+    return strcmp(((const plain_tensor *)left)->tensor.name,
+                  ((const plain_tensor *)right)->tensor.name);
+}
+
+/* Returns how many there are. */
+static size_t plain_list_tensors(plain_tensor *list, const plain_loop *loop) {
+    size_t count = 0;
+    for (int u = 0; u < loop->uses; u++) {
+        const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
+        for (int k = 0; use->first == u && k < sluice_parameter_tensor_count(use); k++) {
+            list[count].tensor = sluice_parameter_tensor_at(use, k);
+            list[count].values = loop->masters[u] + list[count].tensor.first;
+            count++;
+        }
+    }
+    return count;
 }
 
 uint64_t plain_loop_digest(const plain_loop *loop) {
-    const sluice_parameter_use **const list =
-        calloc((size_t)(unsigned)loop->uses + 1, sizeof *list);
+    plain_tensor *const list =
+        calloc((size_t)(unsigned)loop->uses * SLUICE_PARAMETER_PIECES + 1, sizeof *list);
     XXH3_state_t *const state = XXH3_createState();
     assert_non_null(list);
     assert_non_null(state);
-    int count = 0;
-    for (int u = 0; u < loop->uses; u++)
-        if (sluice_model_use(loop->model, u)->first == u)
-            list[count++] = sluice_model_use(loop->model, u);
-    qsort(list, (size_t)(unsigned)count, sizeof *list, plain_compare_names);
+    const size_t count = plain_list_tensors(list, loop);
+    qsort(list, count, sizeof *list, plain_compare_names);
     XXH3_64bits_reset(state);
-    for (int k = 0; k < count; k++) {
-        const sluice_shape *const shape = &list[k]->parameter.shape;
-        XXH3_64bits_update(state, list[k]->name, strlen(list[k]->name) + 1);
+    for (size_t k = 0; k < count; k++) {
+        const sluice_shape *const shape = &list[k].tensor.shape;
+        XXH3_64bits_update(state, list[k].tensor.name, strlen(list[k].tensor.name) + 1);
         XXH3_64bits_update(state, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
-        XXH3_64bits_update(state, loop->masters[list[k]->first],
-                           plain_use_bytes(loop, list[k]->first));
+        XXH3_64bits_update(state, list[k].values,
+                           (size_t)sluice_shape_count(shape) * sizeof *list[k].values);
     }
     const uint64_t digest = XXH3_64bits_digest(state);
     XXH3_freeState(state);

@@ -92,7 +92,7 @@ fails 1 "sluice: the tokenizer of 'unigram' cannot be used: " tokenize texts --t
 has stderr.txt Unigram
 refuse 2 "-o is 'new', and token files are known by their name: end it in .bin" \
     tokenize texts --tokenizer tok -o new
-refuse 2 "there is no --tokenizer; for example: sluice tokenize book.txt --tokenizer gpt2 -o book.bin" \
+refuse 2 "there is no --tokenizer; for example: sluice tokenize novel.txt --tokenizer gpt2 -o novel.bin" \
     tokenize texts -o new.bin
 refuse 1 "cannot read 'gone': No such file or directory; name readable text files, or folders of them" \
     tokenize gone --tokenizer tok -o new.bin

@@ -3,11 +3,20 @@
 #include "runtime/device/cpu/tile.h"
 
 #include "runtime/device/cpu/cpu.h"
+#include "runtime/device/cpu/one_row.h"
 
 /* A product is cut until it keeps MANY tasks for threads to take, but every tile has several times
  * more work than it costs to schedule. */
 enum { MIN_EXTENT = 32, MANY = 24, ALIGN = 16 };
 static const double min_work = 1 << 20; /* multiply-adds: about 10 microseconds */
+
+/* A product with one row has tiles, and a loop, of its own. */
+static void choose_columns(sluice__tiled *tiled) {
+    const int64_t columns = sluice__row_columns(&tiled->whole);
+    tiled->tile_rows      = 1;
+    tiled->tile_columns   = columns;
+    tiled->across = tiled->count = sluice__blocks(tiled->whole.columns, columns);
+}
 
 /* The extent of equal parts that are at most `max` long, rounded so that vectors fit. */
 static int64_t part_of(int64_t extent, int64_t max) {
@@ -52,7 +61,10 @@ sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *p) {
                                       .transpose_a = p->transpose_a,
                                       .transpose_b = p->transpose_b},
                            .device = device};
-    choose_tiles(&tiled);
+    if (p->rows == 1)
+        choose_columns(&tiled);
+    else
+        choose_tiles(&tiled);
     return tiled;
 }
 
@@ -70,5 +82,8 @@ void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile,
     part.a += tile->row * (part.transpose_a ? 1 : part.a_stride);
     part.b += tile->column * (part.transpose_b ? part.b_stride : 1);
     part.c += tile->row * part.c_stride + tile->column;
-    sluice__multiply(&part, sluice__panel(tiled->device, thread));
+    if (tiled->whole.rows == 1)
+        sluice__multiply_row(&part);
+    else
+        sluice__multiply(&part, sluice__panel(tiled->device, thread));
 }

@@ -104,6 +104,9 @@ cudaError_t sluice__launch_head_norm_columns(const sluice_head_norm_backward *ar
                                              cudaStream_t stream);
 cudaError_t sluice__launch_rotary(const sluice_rotary *args, const sluice__cuda_rotary_table *table,
                                   cudaStream_t stream);
+/* head_width at most SLUICE__CUDA_HEAD_WIDTH. */
+cudaError_t sluice__launch_attention_cached(const sluice_attention_cached *args,
+                                            cudaStream_t stream);
 cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream);
 cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *args,
                                               cudaStream_t stream);

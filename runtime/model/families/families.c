@@ -111,3 +111,12 @@ sluice_status sluice_model_from_config(sluice_model **out, const sluice_model_co
                                        int64_t length) {
     return family_of(config)->model(out, config, length);
 }
+
+sluice_status sluice_model_for_generation(sluice_model **out, const sluice_model_config *config,
+                                          int64_t capacity) {
+    const sluice__family *const family = family_of(config);
+    if (!family->generation)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "models of the family %s do not generate",
+                            config->family->name);
+    return family->generation(out, config, capacity);
+}

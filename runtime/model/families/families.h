@@ -18,6 +18,9 @@ typedef struct sluice__family {
     void (*summary)(char *out, size_t bytes, const sluice_model_config *config);
     /* Checks the configuration and the length. */
     sluice_status (*model)(sluice_model **out, const sluice_model_config *config, int64_t length);
+    /* The same layers to generate with, and the capacity checked; NULL: it does not generate. */
+    sluice_status (*generation)(sluice_model **out, const sluice_model_config *config,
+                                int64_t capacity);
 } sluice__family;
 
 extern const sluice__family sluice__family_gpt2, sluice__family_llama, sluice__family_mistral,

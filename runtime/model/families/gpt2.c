@@ -67,9 +67,10 @@ static sluice_status check_config(const sluice_gpt_config *config, int64_t lengt
                         config->positions);
 }
 
-/* `scale` is the standard deviation of initial weights. */
+/* `scale` is the standard deviation of initial weights; `cache`: positions of a model that
+ * generates, else 0. */
 static sluice_status add_block(sluice_model *model, const sluice_gpt_config *config, float scale,
-                               int64_t n) {
+                               int64_t cache, int64_t n) {
     /* The residual stream sums 2 * layers projections: each starts smaller by its root. */
     const float projection = scale / sqrtf(2 * (float)config->layers);
     char name[NAME];
@@ -79,7 +80,8 @@ static sluice_status add_block(sluice_model *model, const sluice_gpt_config *con
                                                             .heads            = config->heads,
                                                             .scale            = scale,
                                                             .projection_scale = projection,
-                                                            .dropout          = config->dropout},
+                                                            .dropout          = config->dropout,
+                                                            .cache            = cache},
                                  name));
     (void)snprintf(name, sizeof name, "transformer.h.%" PRId64 ".mlp", n);
     return sluice_model_add(model, sluice_layer_mlp(),
@@ -91,33 +93,48 @@ static sluice_status add_block(sluice_model *model, const sluice_gpt_config *con
                             name);
 }
 
-static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *config, float scale) {
+/* The head: a loss, or logits where the model generates. */
+static sluice_status add_head(sluice_model *model, const sluice_gpt_config *config, float scale,
+                              bool generates) {
+    static const char name[] = "lm_head";
+    if (generates)
+        return sluice_model_add(model, sluice_layer_logits(),
+                                &(sluice_logits_config){config->width, config->vocabulary, scale},
+                                name);
+    return sluice_model_add(model, sluice_layer_classifier(),
+                            &(sluice_classifier_config){config->width, config->vocabulary, scale},
+                            name);
+}
+
+static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *config, float scale,
+                                int64_t cache) {
     SLUICE__TRY(sluice_model_add(model, sluice_layer_embedding(),
                                  &(sluice_embedding_config){.vocabulary     = config->vocabulary,
                                                             .positions      = config->positions,
                                                             .width          = config->width,
                                                             .scale          = scale,
                                                             .position_scale = scale,
-                                                            .dropout        = config->dropout},
+                                                            .dropout        = config->dropout,
+                                                            .generates      = cache > 0},
                                  "transformer"));
-    for (int64_t n = 0; n < config->layers; n++) SLUICE__TRY(add_block(model, config, scale, n));
+    for (int64_t n = 0; n < config->layers; n++)
+        SLUICE__TRY(add_block(model, config, scale, cache, n));
     SLUICE__TRY(sluice_model_add(model, sluice_layer_layernorm(),
                                  &(sluice_layernorm_config){.width = config->width},
                                  "transformer.ln_f"));
-    SLUICE__TRY(sluice_model_add(
-        model, sluice_layer_classifier(),
-        &(sluice_classifier_config){config->width, config->vocabulary, scale}, "lm_head"));
+    SLUICE__TRY(add_head(model, config, scale, cache > 0));
     return config->tied ? sluice_model_tie(model, "lm_head.weight", "transformer.wte.weight")
                         : SLUICE_OK;
 }
 
+/* On sequences of `length` tokens; `cache` > 0: on single tokens of a sequence of so many. */
 static sluice_status build(sluice_model **out, const sluice_gpt_config *config, double range,
-                           int64_t length) {
-    SLUICE__TRY(check_config(config, length));
+                           int64_t length, int64_t cache) {
+    SLUICE__TRY(check_config(config, cache > 0 ? cache : length));
     sluice_model *model  = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {length}}));
-    SLUICE__TRY_OUT(add_layers(model, config, (float)range));
+    SLUICE__TRY_OUT(add_layers(model, config, (float)range, cache));
     *out  = model;
     model = NULL; /* now the caller's */
 out:
@@ -127,7 +144,7 @@ out:
 
 sluice_status sluice_gpt_model(sluice_model **out, const sluice_gpt_config *config,
                                int64_t length) {
-    return build(out, config, SLUICE_INITIALIZER_RANGE, length);
+    return build(out, config, SLUICE_INITIALIZER_RANGE, length, 0);
 }
 
 /* ---- conversion to the configuration of any family ---- */
@@ -180,11 +197,22 @@ static void summary(char *out, size_t bytes, const sluice_model_config *config) 
                    own.layers, own.width, own.heads, own.vocabulary);
 }
 
+static double range_of(const sluice_model_config *config) {
+    const double range = config->initializer_range;
+    return range > 0 ? range : SLUICE_INITIALIZER_RANGE;
+}
+
 static sluice_status make_model(sluice_model **out, const sluice_model_config *config,
                                 int64_t length) {
     const sluice_gpt_config own = own_of(config);
-    const double range          = config->initializer_range;
-    return build(out, &own, range > 0 ? range : SLUICE_INITIALIZER_RANGE, length);
+    return build(out, &own, range_of(config), length, 0);
+}
+
+static sluice_status make_generation(sluice_model **out, const sluice_model_config *config,
+                                     int64_t capacity) {
+    const sluice_gpt_config own = own_of(config);
+    SLUICE__TRY(check_config(&own, capacity)); /* also one below 1 */
+    return build(out, &own, range_of(config), 1, capacity);
 }
 
 /* ---- config.json ---- */
@@ -274,17 +302,18 @@ static void write_file(sluice__config_file *file, const sluice_model_config *con
 static const char *const masks[] = {".attn.bias", ".attn.masked_bias", NULL};
 
 const sluice__family sluice__family_gpt2 = {
-    .about   = {.size      = sizeof(sluice_family),
-                .name      = "gpt2",
-                .presets   = preset_names,
-                .prefix    = "transformer.",
-                .ignored   = masks,
-                .head      = "lm_head.weight",
-                .embedding = "transformer.wte.weight"},
-    .preset  = preset,
-    .read    = read_file,
-    .write   = write_file,
-    .numbers = numbers,
-    .summary = summary,
-    .model   = make_model,
+    .about      = {.size      = sizeof(sluice_family),
+                   .name      = "gpt2",
+                   .presets   = preset_names,
+                   .prefix    = "transformer.",
+                   .ignored   = masks,
+                   .head      = "lm_head.weight",
+                   .embedding = "transformer.wte.weight"},
+    .preset     = preset,
+    .read       = read_file,
+    .write      = write_file,
+    .numbers    = numbers,
+    .summary    = summary,
+    .model      = make_model,
+    .generation = make_generation,
 };

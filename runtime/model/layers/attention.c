@@ -14,6 +14,7 @@
  * heads, as they were before, and 1 / root mean square of each head. */
 enum { NORMED, QKV, LSE, ATTENDED, BEFORE_NORMS, HEAD_RSTD };
 enum { QKV_GRADIENT }; /* stash */
+enum { KEYS, VALUES }; /* state, with a cache */
 
 /* What every action derives from configuration and input. */
 typedef struct parts {
@@ -27,8 +28,9 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
     const int64_t rows = sluice__rows(input), width = config->width, heads = config->heads;
     const int64_t kv_heads   = config->kv_heads > 0 ? config->kv_heads : heads;
     const int64_t head_width = config->head_width > 0 ? config->head_width : width / heads;
-    parts p                  = {.samples    = input->dims[0],
-                                .length     = input->dims[1],
+    const bool generates     = config->cache > 0; /* samples are one sequence */
+    parts p                  = {.samples    = generates ? 1 : input->dims[0],
+                                .length     = generates ? input->dims[0] : input->dims[1],
                                 .heads      = heads,
                                 .kv_heads   = kv_heads,
                                 .head_width = head_width,
@@ -92,12 +94,22 @@ static sluice_status check_rotary(const sluice_attention_config *c) {
                         (double)f->high_frequency, f->original_positions);
 }
 
+static sluice_status check_cache(const sluice_attention_config *c, const sluice_shape *input) {
+    const int64_t kv_heads   = c->kv_heads > 0 ? c->kv_heads : c->heads;
+    const int64_t head_width = c->head_width > 0 ? c->head_width : c->width / c->heads;
+    if (c->cache == 0) return SLUICE_OK;
+    SLUICE__TRY(sluice__check_count("attention", "positions in its cache", c->cache));
+    SLUICE__TRY(sluice__check_one_token("attention", input));
+    return sluice__check_elements("attention", c->cache, kv_heads * head_width);
+}
+
 static sluice_status check(const sluice_attention_config *c, const sluice_shape *input,
                            sluice_precision precision) {
     SLUICE__TRY(sluice__check_activation("attention", input, 3, 3, precision));
     SLUICE__TRY(sluice__check_width("attention", "width", c->width, input));
     SLUICE__TRY(check_heads(c));
     SLUICE__TRY(check_rotary(c));
+    SLUICE__TRY(check_cache(c, input));
     SLUICE__TRY(sluice__check_norm("attention", &c->norm));
     SLUICE__TRY(sluice__check_scale("attention", "scale", c->scale));
     SLUICE__TRY(sluice__check_scale("attention", "projection scale", c->projection_scale));
@@ -212,7 +224,12 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__add_stash(&d, qkv);                           /* QKV_GRADIENT */
     if (p.head_gains > 0) describe_head_norm(&d, &p, type);
     d.scratch_input = sluice__piece(sluice__larger(whole, attended)) + rest_bytes(c, &p, input);
-    *out            = d;
+    if (c->cache > 0) {
+        const sluice_shape kept = {type, 2, {c->cache, p.kv_heads * p.head_width}};
+        sluice__add_sequence_state(&d, "keys", &kept);
+        sluice__add_sequence_state(&d, "values", &kept);
+    }
+    *out = d;
     return SLUICE_OK;
 }
 
@@ -226,14 +243,15 @@ static sluice_status rotate(const sluice_layer_call *call, const parts *p, void 
                             bool inverse) {
     const sluice_attention_config *const c = call->config;
     if (c->rotary.base <= 0) return SLUICE_OK;
-    return call->operations->rotary(call->stream, &(sluice_rotary){.qkv         = qkv,
-                                                                   .samples     = p->samples,
-                                                                   .length      = p->length,
-                                                                   .heads       = p->heads,
-                                                                   .kv_heads    = p->kv_heads,
-                                                                   .head_width  = p->head_width,
-                                                                   .frequencies = c->rotary,
-                                                                   .inverse     = inverse});
+    return call->operations->rotary(call->stream, &(sluice_rotary){.qkv            = qkv,
+                                                                   .first_position = call->position,
+                                                                   .samples        = p->samples,
+                                                                   .length         = p->length,
+                                                                   .heads          = p->heads,
+                                                                   .kv_heads       = p->kv_heads,
+                                                                   .head_width     = p->head_width,
+                                                                   .frequencies    = c->rotary,
+                                                                   .inverse        = inverse});
 }
 
 static sluice_status normalize_heads(const sluice_layer_call *call, const parts *p) {
@@ -272,6 +290,39 @@ static sluice_status head_norm_backward(const sluice_layer_call *call, const par
                                      .first_write = call->first_write});
 }
 
+static sluice_status attend(const sluice_layer_call *call, const parts *p) {
+    return call->operations->attention(call->stream,
+                                       &(sluice_attention){
+                                           .out        = sluice__saved(call, &p->norm, ATTENDED),
+                                           .lse        = sluice__saved(call, &p->norm, LSE),
+                                           .qkv        = sluice__saved(call, &p->norm, QKV),
+                                           .samples    = p->samples,
+                                           .length     = p->length,
+                                           .heads      = p->heads,
+                                           .kv_heads   = p->kv_heads,
+                                           .head_width = p->head_width,
+                                           .dropout    = dropout_of(call),
+                                       });
+}
+
+/* The sequence's next rows. */
+static sluice_status attend_cached(const sluice_layer_call *call, const parts *p) {
+    const sluice_attention_config *const c = call->config;
+    return call->operations->attention_cached(call->stream,
+                                              &(sluice_attention_cached){
+                                                  .out    = sluice__saved(call, &p->norm, ATTENDED),
+                                                  .keys   = call->states[KEYS],
+                                                  .values = call->states[VALUES],
+                                                  .qkv    = sluice__saved(call, &p->norm, QKV),
+                                                  .rows   = p->length,
+                                                  .position   = call->position,
+                                                  .capacity   = c->cache,
+                                                  .heads      = p->heads,
+                                                  .kv_heads   = p->kv_heads,
+                                                  .head_width = p->head_width,
+                                              });
+}
+
 static sluice_status forward(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
@@ -281,18 +332,7 @@ static sluice_status forward(const sluice_layer_call *call) {
                                       sluice__saved(call, &p.norm, NORMED), NULL, NULL));
     SLUICE__TRY(normalize_heads(call, &p));
     SLUICE__TRY(rotate(call, &p, sluice__saved(call, &p.norm, QKV), false));
-    SLUICE__TRY(
-        call->operations->attention(call->stream, &(sluice_attention){
-                                                      .out = sluice__saved(call, &p.norm, ATTENDED),
-                                                      .lse = sluice__saved(call, &p.norm, LSE),
-                                                      .qkv = sluice__saved(call, &p.norm, QKV),
-                                                      .samples    = p.samples,
-                                                      .length     = p.length,
-                                                      .heads      = p.heads,
-                                                      .kv_heads   = p.kv_heads,
-                                                      .head_width = p.head_width,
-                                                      .dropout    = dropout_of(call),
-                                                  }));
+    SLUICE__TRY(c->cache > 0 ? attend_cached(call, &p) : attend(call, &p));
     return sluice__branch_forward(call, &p.projection, sluice__saved(call, &p.norm, ATTENDED),
                                   c->dropout);
 }
@@ -300,6 +340,7 @@ static sluice_status forward(const sluice_layer_call *call) {
 static sluice_status backward_input(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
+    SLUICE__TRY(sluice__refuse_backward(call, c->cache > 0));
     /* `inner` holds first the gradient of ATTENDED, then that of NORMED, never both. */
     const int64_t widest = p.qkv.inputs > p.projection.inputs ? p.qkv.inputs : p.projection.inputs;
     void *const inner    = call->scratch;

@@ -82,6 +82,20 @@ sluice_status sluice__check_style(const char *kind, sluice_parameter_style style
                         kind, (int)style);
 }
 
+sluice_status sluice__check_one_token(const char *kind, const sluice_shape *input) {
+    if (input->dims[1] == 1) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "%s generates, and samples have %" PRId64
+                        " tokens; they must have one each",
+                        kind, input->dims[1]);
+}
+
+sluice_status sluice__refuse_backward(const sluice_layer_call *call, bool generates) {
+    if (!generates) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "layer '%s' generates, and has no backward",
+                        call->name);
+}
+
 sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns) {
     int64_t count = 0;
     if (!__builtin_mul_overflow(rows, columns, &count) && count <= max_elements) return SLUICE_OK;
@@ -146,6 +160,13 @@ void sluice__add_vector(sluice_layer_description *description, const char *name,
 void sluice__add_saved(sluice_layer_description *description, size_t bytes, sluice_until until) {
     assert(description->saved_count < SLUICE_LAYER_SAVED);
     description->saved[description->saved_count++] = (sluice_saved){bytes, until};
+}
+
+void sluice__add_sequence_state(sluice_layer_description *description, const char *name,
+                                const sluice_shape *shape) {
+    assert(description->state_count < SLUICE_LAYER_STATES);
+    description->states[description->state_count++] =
+        (sluice_layer_state){name, *shape, SLUICE_LIFETIME_SEQUENCE};
 }
 
 void sluice__add_stash(sluice_layer_description *description, size_t bytes) {

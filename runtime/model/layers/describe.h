@@ -27,6 +27,10 @@ sluice_status sluice__check_width(const char *kind, const char *what, int64_t wi
                                   const sluice_shape *input);
 /* The style of parameters must exist. */
 sluice_status sluice__check_style(const char *kind, sluice_parameter_style style);
+/* Samples of a generating model have one token each. */
+sluice_status sluice__check_one_token(const char *kind, const sluice_shape *input);
+/* E_UNSUPPORTED if the call's layer `generates`, OK if not: the backward of such a layer. */
+sluice_status sluice__refuse_backward(const sluice_layer_call *call, bool generates);
 /* A tensor of rows x columns must have few enough elements that no size overflows. */
 sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns);
 
@@ -52,6 +56,9 @@ void sluice__add_matrix(sluice_layer_description *description, const char *name,
 /* (count), every element `value`: biases and gains. */
 void sluice__add_vector(sluice_layer_description *description, const char *name, int64_t count,
                         float value);
+/* State that lasts as long as a sequence. */
+void sluice__add_sequence_state(sluice_layer_description *description, const char *name,
+                                const sluice_shape *shape);
 void sluice__add_saved(sluice_layer_description *description, size_t bytes, sluice_until until);
 void sluice__add_stash(sluice_layer_description *description, size_t bytes);
 /* A part of the batch that the layer reads. */

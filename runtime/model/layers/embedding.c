@@ -21,6 +21,7 @@ static sluice_status check(const sluice_embedding_config *c, const sluice_shape 
     SLUICE__TRY(sluice__check_scale("embedding", "position scale", c->position_scale));
     SLUICE__TRY(sluice__check_rate("embedding", c->dropout));
     SLUICE__TRY(sluice__check_style("embedding", c->style));
+    if (c->generates) SLUICE__TRY(sluice__check_one_token("embedding", input));
     SLUICE__TRY(sluice__check_elements("embedding", c->vocabulary, c->width));
     SLUICE__TRY(sluice__check_elements("embedding", c->positions, c->width));
     return sluice__check_elements("embedding", input->dims[0] * input->dims[1], c->width);
@@ -69,26 +70,44 @@ static sluice_status drop(const sluice_layer_call *call, const void **out, void 
                                                  .dropout  = dropout});
 }
 
+/* The row of the table of positions that the first token takes; NULL: there is no table. */
+static sluice_status find_positions(const void **out, const sluice_layer_call *call) {
+    const sluice_embedding_config *const c = call->config;
+    const int64_t first = call->position, count = call->input_shape.dims[0];
+    if (c->positions == 0) return SLUICE_OK;
+    if (c->generates && (first < 0 || first + count > c->positions))
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "embedding has positions 0 to %" PRId64 ", and tokens are at %" PRId64
+                            " to %" PRId64,
+                            c->positions - 1, first, first + count - 1);
+    *out = (const char *)call->parameters[POSITIONS] +
+           sluice__bytes_of(sluice_precision_type(call->precision), first, c->width);
+    return SLUICE_OK;
+}
+
 static sluice_status forward(const sluice_layer_call *call) {
     const sluice_embedding_config *const c = call->config;
-    const void *result;
-    SLUICE__TRY(call->operations->embedding(
-        call->stream, &(sluice_embedding){
-                          .y          = call->output,
-                          .tokens     = call->input,
-                          .table      = call->parameters[TABLE],
-                          .positions  = c->positions > 0 ? call->parameters[POSITIONS] : NULL,
-                          .samples    = call->input_shape.dims[0],
-                          .length     = call->input_shape.dims[1],
-                          .width      = c->width,
-                          .vocabulary = c->vocabulary,
-                      }));
+    const int64_t samples = call->input_shape.dims[0], length = call->input_shape.dims[1];
+    const void *positions = NULL, *result;
+    SLUICE__TRY(find_positions(&positions, call));
+    SLUICE__TRY(
+        call->operations->embedding(call->stream, &(sluice_embedding){
+                                                      .y          = call->output,
+                                                      .tokens     = call->input,
+                                                      .table      = call->parameters[TABLE],
+                                                      .positions  = positions,
+                                                      .samples    = c->generates ? 1 : samples,
+                                                      .length     = c->generates ? samples : length,
+                                                      .width      = c->width,
+                                                      .vocabulary = c->vocabulary,
+                                                  }));
     return drop(call, &result, call->output, call->output);
 }
 
 static sluice_status backward_input(const sluice_layer_call *call) {
-    (void)call; /* tokens have no gradient */
-    return SLUICE_OK;
+    /* tokens have no gradient */
+    return sluice__refuse_backward(call,
+                                   ((const sluice_embedding_config *)call->config)->generates);
 }
 
 static sluice_status backward_weight(const sluice_layer_call *call) {

@@ -27,10 +27,14 @@ sluice_status sluice__plan_layer_states(sluice_program *program) {
                               sizeof *program->layer_states));
     for (int l = 0; l < layers; l++) {
         sluice__rank_program *const rank = &program->rank[sluice__layer_rank(program, l)];
-        for (int k = 0; k < sluice__layer_state_count(program, l); k++)
+        for (int k = 0; k < sluice__layer_state_count(program, l); k++) {
+            const sluice_layer_state *const state = sluice__layer_state(program, l, k);
+            const size_t bytes                    = sluice_shape_bytes(&state->shape);
             program->layer_states[l * SLUICE_LAYER_STATES + k] =
-                sluice__take(rank, &rank->bytes.layer_states,
-                             sluice_shape_bytes(&sluice__layer_state(program, l, k)->shape));
+                sluice__take(rank, &rank->bytes.layer_states, bytes);
+            if (state->lifetime == SLUICE_LIFETIME_SEQUENCE)
+                rank->bytes.sequence += sluice__align(bytes);
+        }
     }
     return SLUICE_OK;
 }

@@ -34,6 +34,8 @@ TEXTS = [
     "a <mask>b <mask> c<mask>", "a<sep>  b<sep>\n\n\n c", "x  <both>  y<both>\n\n\n\n", "[X][XY][X Y]",
     "word words sword word-ord ord w0rd word\n_word .word.ord,word", "doing  it, ing  being \u00e9t\u00e9 e\u0301te\u0301s e\u0301te\u0301 \u00e9t\u00e9",
     "<mask>", " <mask>", "\t <mask> \n<sep>", "ord\u0301 word\u0301 \u0301ord",
+    "a<sep>   <mask> b<sep> \n\n\n<both>\n\n\n\nc",
+    "q\u0345\u0898 q\u1ac5\u0334 a\u0323\U0001e08f\u0301",
     "a" * 100000, "\u00e9" * 5000, "ab" * 3000, "(" * 2000, "1" * 5000, "\n" * 3000, "\u4e2d" * 3000, "'" * 999, "\u0301" * 2000,
     "import os\n\ndef f(x):\n    if x == 1:\n        return {'a': [1, 2], \"b\": None}  # comment\n\n\n",
     "#include <stdio.h>\n/* C */ int main(void) { return printf(\"%d\\n\", 0xFF) > 0 ? 0 : 1; }\n",

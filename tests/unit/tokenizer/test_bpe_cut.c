@@ -39,7 +39,7 @@ static void check_kind(const tokenizer *by, uint64_t *seed, int count, bool any)
 
 static void pieces_have_the_tokens_of_the_whole(void **state) {
     uint64_t seed   = test_seed();
-    const int count = getenv("SLUICE_LONG") ? 200000 : 4000;
+    const int count = getenv("SLUICE_LONG") ? 200000 : 2000;
     (void)state;
     for (int k = 0; k < TOKENIZER_KINDS; k++) {
         tokenizer by = tokenizer_open(tokenizer_kinds[k]);

@@ -18,6 +18,9 @@
     X(rotary_positions_agree) \
     X(rotary_frequencies_are_those_of_transformers) \
     X(heads_too_wide_to_turn_are_refused) \
+    X(cached_attention_agrees) \
+    X(cached_attention_does_not_depend_on_chunks) \
+    X(a_full_cache_is_refused) \
     X(embedding_agrees) \
     X(a_token_outside_the_table_is_refused) \
     X(classifier_agrees) \

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * one_row.c -- products with one row, as when a text is generated token by token: bound by reading
+ * the matrix, each element of which is used once, so that no library's packing pays.
+ */
+#include "runtime/device/cpu/one_row.h"
+
+#include "runtime/device/cpu/loops.h"
+
+enum {
+    COLUMNS = 128,     /* of a task, where a column is not contiguous */
+    TASK    = 1 << 16, /* elements of a task, where it is */
+    AHEAD   = 8        /* rows that are requested before they are used */
+};
+
+int64_t sluice__row_columns(const sluice__product *whole) {
+    if (!whole->transpose_b) return COLUMNS;
+    const int64_t columns = TASK / (whole->inner > 0 ? whole->inner : 1);
+    return columns > 0 ? columns : 1;
+}
+
+/* c (+)= alpha sum, as beta says. */
+SLUICE__LOOP void finish(float *restrict c, const float *restrict sum, float alpha, float beta,
+                         int64_t count) {
+    for (int64_t j = 0; j < count; j++)
+        c[j] = beta != 0 ? beta * c[j] + alpha * sum[j] : alpha * sum[j];
+}
+
+/* Down the rows of b, four at a time: `columns` of them side by side. */
+SLUICE__LOOP void down_loop(const sluice__product *p) {
+    float sum[COLUMNS] = {0};
+    const float *b     = p->b;
+    int64_t i          = 0;
+    for (; i + 4 <= p->inner; i += 4, b += 4 * p->b_stride) {
+        const float *const restrict x = p->a + i, *const b1 = b + p->b_stride,
+                                    *const b2 = b1 + p->b_stride, *const b3 = b2 + p->b_stride;
+        for (int64_t j = 0; j < p->columns; j += 16)
+            for (int64_t r = 0; r < 4; r++) __builtin_prefetch(b + (AHEAD + r) * p->b_stride + j);
+        for (int64_t j = 0; j < p->columns; j++)
+            sum[j] += (x[0] * b[j] + x[1] * b1[j]) + (x[2] * b2[j] + x[3] * b3[j]);
+    }
+    for (; i < p->inner; i++, b += p->b_stride)
+        for (int64_t j = 0; j < p->columns; j++) sum[j] += p->a[i] * b[j];
+    finish(p->c, sum, p->alpha, p->beta, p->columns);
+}
+SLUICE__VERSIONS(down, (const sluice__product *p), (p))
+
+/* Along the rows of b, each of which is one column of the product. */
+SLUICE__LOOP void along_loop(const sluice__product *p) {
+    for (int64_t j = 0; j < p->columns; j++) {
+        const float *const b = p->b + j * p->b_stride;
+        sluice__lanes even = {0}, odd = {0}, third = {0}, fourth = {0}, x, y;
+        int64_t i = 0;
+        for (; i + 2 * SLUICE__PAIR <= p->inner; i += 2 * SLUICE__PAIR) {
+            sluice__load(&x, p->a + i);
+            sluice__load(&y, b + i);
+            even += x * y;
+            sluice__load(&x, p->a + i + SLUICE__LANES);
+            sluice__load(&y, b + i + SLUICE__LANES);
+            odd += x * y;
+            sluice__load(&x, p->a + i + 2 * SLUICE__LANES);
+            sluice__load(&y, b + i + 2 * SLUICE__LANES);
+            third += x * y;
+            sluice__load(&x, p->a + i + 3 * SLUICE__LANES);
+            sluice__load(&y, b + i + 3 * SLUICE__LANES);
+            fourth += x * y;
+        }
+        even      = (even + odd) + (third + fourth);
+        float sum = sluice__add_lanes(&even);
+        for (; i < p->inner; i++) sum += p->a[i] * b[i];
+        finish(p->c + j, &sum, p->alpha, p->beta, 1);
+    }
+}
+SLUICE__VERSIONS(along, (const sluice__product *p), (p))
+
+void sluice__multiply_row(const sluice__product *product) {
+    if (product->transpose_b)
+        along(product);
+    else
+        down(product);
+}

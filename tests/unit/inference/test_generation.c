@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* test_generation.c -- a model that generates: its logits are those of the model that was trained,
+ * whatever the ranks and however a sequence is given; its cache is planned; what it refuses. */
+#include <math.h>
+#include <string.h>
+
+#include "tests/support/small_gpt.h"
+#include "tests/support/support.h"
+
+#include "sluice/generation.h"
+#include "sluice/gpt2.h"
+
+enum { POSITIONS = 150, BLOCKS = 2, WIDTH = 24, CAPACITY = 140 };
+
+static sluice_model_config make_config(bool tied) {
+    const sluice_gpt_config own = {VOCABULARY, POSITIONS, WIDTH, BLOCKS, 3, tied, 0};
+    sluice_model_config config;
+    sluice_gpt_to_model_config(&config, &own);
+    return config;
+}
+
+static int32_t token_at(int64_t t) {
+    return (int32_t)((t * t + 7 * t) % VOCABULARY);
+}
+
+/* A pipeline that generates, and its model. */
+typedef struct generation {
+    sluice_model *model;
+    sluice_plan *plan;
+    sluice_pipeline *pipeline;
+    sluice_generator *generator;
+} generation;
+
+static generation open_generation(bool tied, int ranks, int threads, int microbatches) {
+    const sluice_model_config config = make_config(tied);
+    sluice_pipeline_options options  = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_schedule *schedule        = make_schedule("forward-only", ranks, microbatches);
+    generation g                     = {0};
+    options.threads                  = threads;
+    sluice_generation_options(&options, microbatches);
+    assert_ok(sluice_model_for_generation(&g.model, &config, CAPACITY));
+    assert_ok(sluice_pipeline_plan(&g.plan, g.model, schedule, NULL, &options));
+    assert_ok(sluice_pipeline_open(&g.pipeline, g.plan, &options));
+    assert_ok(sluice_generator_open(&g.generator, g.pipeline, g.model));
+    sluice_schedule_free(schedule);
+    return g;
+}
+
+static void close_generation(generation *g) {
+    sluice_generator_close(g->generator);
+    sluice_pipeline_close(g->pipeline);
+    sluice_plan_free(g->plan);
+    sluice_model_free(g->model);
+}
+
+static void add(generation *g, int64_t count) {
+    int32_t tokens[CAPACITY];
+    const int64_t first = sluice_generator_tokens(g->generator);
+    for (int64_t t = 0; t < count; t++) tokens[t] = token_at(first + t);
+    assert_ok(sluice_generator_add(g->generator, tokens, count));
+    assert_int_equal(sluice_generator_tokens(g->generator), first + count);
+}
+
+static void copy_logits(float out[VOCABULARY], const generation *g) {
+    assert_int_equal(sluice_generator_vocabulary(g->generator), VOCABULARY);
+    memcpy(out, sluice_generator_logits(g->generator), VOCABULARY * sizeof *out);
+}
+
+/* ---- the same as the model that is trained ---- */
+
+static double nll(const float *logits, int32_t target) {
+    double sum = 0;
+    for (int k = 0; k < VOCABULARY; k++) sum += exp((double)logits[k] - (double)logits[0]);
+    return log(sum) + (double)logits[0] - (double)logits[target];
+}
+
+static sluice_status load_sequence(void *context, void *to, int64_t first, int64_t samples) {
+    (void)first, (void)samples;
+    for (int64_t t = 0; t < *(const int64_t *)context; t++) ((int32_t *)to)[t] = token_at(t);
+    return SLUICE_OK;
+}
+
+static sluice_status load_last_target(void *context, void *to, int64_t first, int64_t samples) {
+    const int64_t length = *(const int64_t *)context;
+    (void)first, (void)samples;
+    for (int64_t t = 0; t < length; t++)
+        ((int32_t *)to)[t] = t + 1 < length ? -1 : token_at(length);
+    return SLUICE_OK;
+}
+
+/* -log p of token `length` after those before it, by a model of sequences of that length. */
+static double trained_nll(bool tied, int64_t length) {
+    const sluice_model_config config = make_config(tied);
+    sluice_pipeline_options options  = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_schedule *schedule        = make_schedule("gpipe", 1, 1);
+    sluice_model *model              = NULL;
+    sluice_pipeline *pipeline        = NULL;
+    double loss                      = 0;
+    options.threads                  = 1;
+    assert_ok(sluice_model_from_config(&model, &config, length));
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
+    const sluice_batch batch = {
+        1, 1, {{"inputs", load_sequence, &length}, {"targets", load_last_target, &length}}, 0};
+    assert_ok(sluice_pipeline_evaluate(&loss, pipeline, &batch));
+    sluice_pipeline_close(pipeline);
+    sluice_model_free(model);
+    sluice_schedule_free(schedule);
+    return loss;
+}
+
+static void expect_nll(const generation *g, bool tied, int64_t length) {
+    const double got    = nll(sluice_generator_logits(g->generator), token_at(length));
+    const double wanted = trained_nll(tied, length);
+    if (!(fabs(got - wanted) < 2e-6 * wanted))
+        fail_msg("after %d tokens -log p is %.9g, and %.9g by the model that is trained",
+                 (int)length, got, wanted);
+}
+
+/* A prompt of several micro-batches, the last of them short, then single tokens, then a short
+ * prompt. The initial weights depend on the names of parameters alone. */
+static void logits_are_those_of_the_model_that_is_trained(void **state) {
+    (void)state;
+    for (int tied = 0; tied < 2; tied++) {
+        generation g = open_generation(tied, 2, 1, 2);
+        add(&g, 130);
+        expect_nll(&g, tied, 130);
+        add(&g, 1);
+        expect_nll(&g, tied, 131);
+        add(&g, 1);
+        expect_nll(&g, tied, 132);
+        add(&g, 5);
+        expect_nll(&g, tied, 137);
+        sluice_generator_reset(g.generator);
+        assert_null(sluice_generator_logits(g.generator));
+        for (int64_t t = 1; t <= 8; t++) {
+            add(&g, 1);
+            expect_nll(&g, tied, t);
+        }
+        close_generation(&g);
+    }
+}
+
+static void logits_have_the_same_bits_on_any_ranks_and_threads(void **state) {
+    (void)state;
+    static const int settings[][3] = {{1, 1, 1}, {1, 2, 4}, {2, 1, 2}, {3, 2, 1}, {4, 1, 8}};
+    float first[3][VOCABULARY], now[VOCABULARY];
+    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
+        generation g = open_generation(true, settings[s][0], settings[s][1], settings[s][2]);
+        for (int turn = 0; turn < 3; turn++) {
+            add(&g, turn == 0 ? 131 : 1);
+            copy_logits(now, &g);
+            if (s == 0)
+                memcpy(first[turn], now, sizeof now);
+            else if (memcmp(first[turn], now, sizeof now) != 0)
+                fail_msg("%d ranks of %d threads, prompts in %d micro-batches: other logits",
+                         settings[s][0], settings[s][1], settings[s][2]);
+        }
+        close_generation(&g);
+    }
+}
+
+/* Products of other shapes may round otherwise; attention does not. */
+static void a_sequence_in_pieces_has_nearly_the_same_logits(void **state) {
+    (void)state;
+    float whole[VOCABULARY], pieces[VOCABULARY];
+    generation g = open_generation(true, 1, 1, 1);
+    add(&g, 120);
+    copy_logits(whole, &g);
+    for (int64_t piece = 1; piece < 120; piece = 3 * piece + 1) {
+        sluice_generator_reset(g.generator);
+        for (int64_t at = 0; at < 120; at += piece) add(&g, at + piece < 120 ? piece : 120 - at);
+        copy_logits(pieces, &g);
+        for (int k = 0; k < VOCABULARY; k++)
+            if (!(fabsf(whole[k] - pieces[k]) < 1e-5F))
+                fail_msg("in pieces of %d tokens logit %d is %.9g, and %.9g at once", (int)piece, k,
+                         (double)pieces[k], (double)whole[k]);
+    }
+    close_generation(&g);
+}
+
+/* ---- memory ---- */
+
+/* Keys and values of each block, and the logits, to the byte. */
+static void the_cache_is_planned(void **state) {
+    (void)state;
+    generation g   = open_generation(true, 2, 1, 2);
+    size_t planned = 0;
+    for (int r = 0; r < 2; r++) {
+        const sluice_program_bytes bytes = sluice_program_memory(sluice_plan_program(g.plan, 0), r);
+        planned += bytes.sequence;
+        assert_int_equal(bytes.layer_states, bytes.sequence);
+        assert_int_equal(bytes.gradients + bytes.states, 0);
+        assert_true(bytes.arena >= bytes.parameters + bytes.layer_states + bytes.transient);
+    }
+    const size_t cache = sluice__align((size_t)CAPACITY * WIDTH * sizeof(float));
+    assert_int_equal(planned,
+                     2 * BLOCKS * cache + sluice__align((size_t)VOCABULARY * sizeof(float)));
+    close_generation(&g);
+}
+
+/* ---- what is refused ---- */
+
+static void impossible_sequences_are_refused(void **state) {
+    (void)state;
+    static const int32_t tokens[CAPACITY + 1], wrong[] = {3, VOCABULARY}, negative[] = {-1};
+    generation g = open_generation(true, 2, 1, 1);
+    assert_int_equal(sluice_generator_capacity(g.generator), CAPACITY);
+    assert_refused(sluice_generator_add(g.generator, tokens, 0), SLUICE_E_ARGUMENT,
+                   "0 tokens after 0; the sequence has room for 140 in all");
+    assert_refused(sluice_generator_add(g.generator, tokens, CAPACITY + 1), SLUICE_E_ARGUMENT,
+                   "141 tokens after 0; the sequence has room for 140 in all");
+    assert_refused(sluice_generator_add(g.generator, wrong, 2), SLUICE_E_ARGUMENT,
+                   "token 40 is not one of the model's 40");
+    assert_refused(sluice_generator_add(g.generator, negative, 1), SLUICE_E_ARGUMENT,
+                   "token -1 is not one of the model's 40");
+    add(&g, CAPACITY);
+    assert_refused(sluice_generator_add(g.generator, tokens, 1), SLUICE_E_ARGUMENT,
+                   "1 tokens after 140; the sequence has room for 140 in all");
+    int64_t n                = 0;
+    double loss              = 0;
+    const sluice_batch batch = make_batch(1, &n);
+    assert_refused(sluice_pipeline_evaluate(&loss, g.pipeline, &batch), SLUICE_E_ARGUMENT,
+                   "the model generates, and has no loss to evaluate");
+    assert_refused(sluice_pipeline_forward(g.pipeline, 2, &batch, 0), SLUICE_E_ARGUMENT,
+                   "the plan's programs 0 to 1 go forward, not 2");
+    float logits[VOCABULARY];
+    assert_refused(sluice_pipeline_read_layer(logits, 4, g.pipeline, 2 * BLOCKS + 2, 0),
+                   SLUICE_E_ARGUMENT, "state 'logits' of layer 'lm_head' has 160 bytes, not 4");
+    assert_refused(sluice_pipeline_read_layer(logits, 4, g.pipeline, 0, 0), SLUICE_E_ARGUMENT,
+                   "there is no state 0 of a layer 0");
+    close_generation(&g);
+}
+
+static void impossible_models_are_refused(void **state) {
+    (void)state;
+    const sluice_model_config config = make_config(true);
+    sluice_schedule *trains          = make_schedule("gpipe", 1, 1);
+    sluice_model *model              = NULL;
+    sluice_plan *plan                = NULL;
+    sluice_pipeline *pipeline        = NULL;
+    sluice_generator *generator      = NULL;
+    sluice_plan_options options      = SLUICE_PLAN_OPTIONS_INIT;
+    assert_refused(sluice_model_for_generation(&model, &config, POSITIONS + 1), SLUICE_E_ARGUMENT,
+                   "sequences have 151 tokens; this GPT takes 1 to 150");
+    assert_int_equal(sluice_model_for_generation(&model, &config, 0), SLUICE_E_ARGUMENT);
+    assert_ok(sluice_model_for_generation(&model, &config, 9));
+    assert_refused(sluice_plan_make(&plan, model, trains, NULL, &options), SLUICE_E_ARGUMENT,
+                   "the model of 7 layers does not end with a loss");
+    assert_refused(sluice_model_add(model, sluice_layer_relu(), NULL, "more"), SLUICE_E_ARGUMENT,
+                   "layer 'more' comes after the last layer 'lm_head'");
+    sluice_model_free(model);
+    const setting with = {"gpipe", 1, 1, 1, 1, true, "adamw", 0, 0, 0};
+    model              = make_model(true);
+    pipeline           = make_pipeline(&with, model);
+    assert_refused(sluice_generator_open(&generator, pipeline, model), SLUICE_E_ARGUMENT,
+                   "the model does not generate: its last layer keeps no logits, or no layer keeps "
+                   "keys and values");
+    sluice_pipeline_close(pipeline);
+    sluice_model_free(model);
+    sluice_schedule_free(trains);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logits_are_those_of_the_model_that_is_trained),
+        cmocka_unit_test(logits_have_the_same_bits_on_any_ranks_and_threads),
+        cmocka_unit_test(a_sequence_in_pieces_has_nearly_the_same_logits),
+        cmocka_unit_test(the_cache_is_planned),
+        cmocka_unit_test(impossible_sequences_are_refused),
+        cmocka_unit_test(impossible_models_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
