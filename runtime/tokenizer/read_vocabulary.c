@@ -77,7 +77,7 @@ typedef struct halves {
 static sluice_status set_halves(halves *to, const char *left, size_t left_bytes, const char *right,
                                 size_t right_bytes) {
     const size_t both = left_bytes + right_bytes;
-    if (2 * both + 3 > to->space) {
+    if (!to->left || 2 * both + 3 > to->space) {
         SLUICE__TRY(sluice__grow(&to->left, 4 * both + 64, 1));
         to->space = 4 * both + 64;
     }
