@@ -239,7 +239,7 @@ static int open_generator(sample_run *run) {
 static int sample(sample_run *run) {
     const sample_options *const o = run->options;
     CLI_TRY(inference_find(&run->subject, &o->how));
-    CLI_TRY(sample_read_prompt(&run->prompt, &run->subject, o->prompt, o->prompt_file));
+    CLI_TRY(sample_read_prompt(&run->prompt, &run->subject, &o->how, o->prompt, o->prompt_file));
     CLI_TRY(sample_find_stops(&run->prompt, &run->subject));
     CLI_TRY(choose_count(run));
     CLI_TRY(open_generator(run));
