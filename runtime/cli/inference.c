@@ -150,7 +150,8 @@ static int find_limit(size_t *out, const inference_options *options) {
 }
 
 /* No more ranks than layers, and than devices or cores. */
-static int max_ranks(int *out, const inference_subject *subject, const inference_options *options) {
+static int find_max_ranks(int *out, const inference_subject *subject,
+                          const inference_options *options) {
     int there = 0;
     *out      = options->ranks;
     if (options->ranks)
@@ -164,9 +165,9 @@ static int max_ranks(int *out, const inference_subject *subject, const inference
 }
 
 static int refuse(const inference_subject *subject, const inference_options *options,
-                  const inference_shape *shape, int most) {
+                  const inference_shape *shape, int max) {
     const char *const what = sluice_last_error()->what;
-    if (options->ranks || most == 1)
+    if (options->ranks || max == 1)
         return cli_fail(CLI_FAILED, "%s; use more --ranks%s, or %s", what,
                         options->ranks ? "" : " than the one that is usual here", shape->advice);
     return cli_fail(CLI_FAILED, "with %d ranks, as many as this machine takes by itself, %s; %s",
@@ -176,11 +177,11 @@ static int refuse(const inference_subject *subject, const inference_options *opt
 static int make_plan(inference_subject *subject, const inference_options *options,
                      const inference_shape *shape) {
     size_t limit = 0;
-    int most     = 0;
+    int max      = 0;
     CLI_TRY(find_limit(&limit, options));
-    CLI_TRY(max_ranks(&most, subject, options));
+    CLI_TRY(find_max_ranks(&max, subject, options));
     sluice_status status = SLUICE_E_DEVICE_MEMORY;
-    for (int p = options->ranks ? options->ranks : 1; p <= most && status == SLUICE_E_DEVICE_MEMORY;
+    for (int p = options->ranks ? options->ranks : 1; p <= max && status == SLUICE_E_DEVICE_MEMORY;
          p++)
         status = plan_for(subject, options, shape, p, limit);
     if (status != SLUICE_E_DEVICE_MEMORY) return cli_report(status);
@@ -190,7 +191,7 @@ static int make_plan(inference_subject *subject, const inference_options *option
         train_print_memory(subject->plan, limit, false);
         sluice_fail(refusal.status, "%s", refusal.what);
     }
-    return refuse(subject, options, shape, most);
+    return refuse(subject, options, shape, max);
 }
 
 /* ---- open ---- */
