@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tokenize_files.py COMMAND TOKENIZER TEXT [ROOT...] -- how fast `sluice tokenize` is, in turns with the
-`tokenizers` library, on the files of the folder TEXT. If there is no such folder it is made: files of
+`tokenizers` library (once with files as its texts and once with lines), on the files of the folder TEXT. If there is no such folder it is made: files of
 UTF-8 text that are found below the ROOTs, at least 200 MB of them.
 
 The command's time is all of it after the tokenizer is read: reading the text, writing the token file,
-and waiting for the disk. The library's is that of encode_batch_fast() alone, with each file as a text
-of the batch, on texts that are in memory. Both must give the same ids.
+and waiting for the disk. The library's is that of encode_batch_fast() alone, on texts that are in memory. With files as its texts
+it must give the same ids; lines have others where newlines are in a token with what is next to them.
 """
 import json
 import os
@@ -19,7 +19,7 @@ BYTES = 200_000_000
 FILE_BYTES = 1_000_000  # a file of the text has at least so many
 ENDINGS = {".py", ".md", ".rst", ".txt", ".html", ".h", ".c", ".hpp", ".pl", ".pm", ".js", ".json", ".tex"}
 BATCH_BYTES = 1 << 24
-TURNS = 3
+TURNS = 2
 
 
 def texts_below(roots):
@@ -67,13 +67,15 @@ def batches(texts):
         yield batch
 
 
-def run_library(tokenizer, folder, output):
+def run_library(tokenizer, folder, output, unit):
     """In a process of its own, whose environment says how many threads it has."""
     import array
 
     from tokenizers import Tokenizer
     library = Tokenizer.from_file(os.path.join(tokenizer, "tokenizer.json"))
     texts = [path.read_bytes().decode() for path in sorted(pathlib.Path(folder).iterdir())]
+    if unit == "lines":
+        texts = [line for text in texts for line in text.splitlines(keepends=True)]
     seconds, count = 0.0, 0
     with open(output, "wb") as file:
         for batch in batches(texts):
@@ -87,10 +89,10 @@ def run_library(tokenizer, folder, output):
     print(json.dumps({"seconds": seconds, "tokens": count}))
 
 
-def measure_library(tokenizer, folder, threads, output):
+def measure_library(tokenizer, folder, threads, output, unit):
     environment = dict(os.environ, RAYON_NUM_THREADS=str(threads),
                        TOKENIZERS_PARALLELISM="true" if threads > 1 else "false")
-    command = [sys.executable, __file__, "--library", tokenizer, str(folder), output]
+    command = [sys.executable, __file__, "--library", tokenizer, str(folder), output, unit]
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
 
 
@@ -121,15 +123,16 @@ def main(command, tokenizer, text, *roots):
     for _ in range(TURNS):
         for threads in sorted({1, cores}):
             mine = measure_command(command, tokenizer, folder, threads, token_file)
-            theirs = measure_library(tokenizer, folder, threads, ids_file)
+            files = measure_library(tokenizer, folder, threads, ids_file, "files")
             if not same_ids(token_file, mine["token_bytes"], ids_file):
                 sys.exit("the ids differ")
-            for who, seconds in (("sluice tokenize", mine["seconds"]), ("tokenizers", theirs["seconds"])):
-                best.setdefault((threads, who), []).append(size / 1e6 / seconds)
+            lines = measure_library(tokenizer, folder, threads, os.devnull, "lines")
+            for who, made in (("sluice tokenize", mine), ("tokenizers, files", files), ("tokenizers, lines", lines)):
+                best.setdefault((threads, who), []).append(size / 1e6 / made["seconds"])
     print(f"{size / 1e6:.1f} MB in {len(list(folder.iterdir()))} files, {mine['tokens']} tokens, the same ids; "
           f"MB/s, {TURNS} turns, the best and the worst")
     for (threads, who), speeds in best.items():
-        print(f"{threads} thread{'s' if threads > 1 else ' '}  {who:16s} {max(speeds):7.2f} {min(speeds):7.2f}")
+        print(f"{threads} thread{'s' if threads > 1 else ' '}  {who:18s} {max(speeds):7.2f} {min(speeds):7.2f}")
     os.remove(token_file)
     os.remove(ids_file)
 

@@ -106,7 +106,7 @@ for _ in $(seq 300); do cat texts/*.txt; done >large.txt
 has stderr.txt "sluice: cannot write 'new.bin': File too large"
 for _ in $(seq 20); do cat large.txt; done >huge.txt
 "$command" tokenize huge.txt --tokenizer tok -o new.bin --threads 1 --quiet >/dev/null &
-until [ -e new.bin.part ]; do sleep 0.01; done
+until [ -e new.bin.part ] || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
 kill -TERM $!
 wait $! && complain "a signal does not end it"
 rm huge.txt
@@ -174,6 +174,8 @@ cp tiny.json model/config.json
 cp tok/tokenizer.json model
 run train texts "${little[@]}" --model model/config.json --steps 4 --out of-model --quiet
 [ "$(digest_of stdout.txt)" = "$weights" ] || complain "next to the model: weights $(digest_of stdout.txt), expected $weights"
+run train texts --model model "${little[@]:2}" --steps 4 --out of-folder --quiet
+[ "$(digest_of stdout.txt)" = "$weights" ] || complain "with the model: weights $(digest_of stdout.txt), expected $weights"
 run train texts "${little[@]}" --init text --steps 1 --out of-init --quiet
 cmp -s of-init/tokens.bin eos.bin || complain "next to the weights the tokenizer is another"
 run train texts "${little[@]}" --init text --tokenizer bytes --steps 1 --out of-bytes
