@@ -44,8 +44,8 @@ SLUICE_API void sluice_generator_close(sluice_generator *generator); /* NULL is 
  * the pipeline then goes no further. */
 SLUICE_API sluice_status sluice_generator_add(sluice_generator *generator, const int32_t *tokens,
                                               int64_t count);
-/* Of the token after the last one that was added, one for each of the vocabulary; borrowed, until
- * tokens are added. NULL before the first. */
+/* The logits of the token after the last one that was added, one for each of the vocabulary;
+ * borrowed, until tokens are added. NULL before the first. */
 SLUICE_API const float *sluice_generator_logits(const sluice_generator *generator);
 SLUICE_API int64_t sluice_generator_vocabulary(const sluice_generator *generator);
 SLUICE_API int64_t sluice_generator_tokens(const sluice_generator *generator); /* added so far */
@@ -76,7 +76,8 @@ typedef struct sluice_sampling {
 /*
  * Token number `number` (from 0) of a text that is sampled: a function of the arguments alone. Of
  * tokens with the same logit the one with the smaller id counts as more probable.
- * E_ARGUMENT (a parameter out of range), E_NONFINITE (a logit is no finite number), E_HOST_MEMORY.
+ * E_ARGUMENT (a parameter out of range), E_NONFINITE (a logit is not a finite number),
+ * E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_next_token(int32_t *out, const float *logits, int64_t count,
                                            const sluice_sampling *sampling, int64_t number);
@@ -89,8 +90,9 @@ typedef struct sluice_utf8 {
     int count;
 } sluice_utf8;
 
-/* Room that sluice_utf8_add() needs for `bytes` bytes: what is no character becomes U+FFFD. */
-#define SLUICE_UTF8_ROOM(bytes) (3 * ((size_t)(bytes) + 4))
+/* Bytes that sluice_utf8_add() writes at most for `bytes` bytes: what is no character becomes
+ * U+FFFD. */
+#define SLUICE_UTF8_BYTES(bytes) (3 * ((size_t)(bytes) + 4))
 /* Write the characters that are whole now to `out`, and return their bytes. What is invalid becomes
  * U+FFFD as Python's "replace" has it. */
 SLUICE_API size_t sluice_utf8_add(char *out, sluice_utf8 *state, const char *bytes, size_t count);

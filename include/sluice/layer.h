@@ -171,7 +171,7 @@ typedef struct sluice_layer_call {
     bool repeated;
 
     const void *const *batch; /* as the description lists them; I and W as `until` says */
-    /* Of the first sample, where the samples are consecutive tokens of one sequence; else 0. */
+    /* The first sample's, where samples are consecutive tokens of one sequence; else 0. */
     int64_t position;
     double *loss;        /* loss: stored (device memory): sum of terms / total_weight */
     double total_weight; /* of the whole minibatch */

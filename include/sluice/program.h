@@ -259,11 +259,11 @@ typedef struct sluice_program_bytes {
     size_t gradients, states;
     size_t layer_states; /* of any lifetime */
     size_t sequence;     /* of these: what lasts as long as a sequence, as a key/value cache does */
-    size_t bookkeeping; /* losses, norm partials */
-    size_t transient;   /* region of the buffers that are needed for part of the step */
-    size_t live;        /* peak of what is needed at one time, permanent bytes included */
-    size_t arena;       /* total: what the rank allocates, once */
-    int peak;           /* the first instruction at which `live` is needed */
+    size_t bookkeeping;  /* losses, norm partials */
+    size_t transient;    /* region of the buffers that are needed for part of the step */
+    size_t live;         /* peak of what is needed at one time, permanent bytes included */
+    size_t arena;        /* total: what the rank allocates, once */
+    int peak;            /* the first instruction at which `live` is needed */
     size_t at_peak[SLUICE_MEMORY_KINDS]; /* transient bytes alive there, by kind */
 } sluice_program_bytes;
 /* "saved activations, until I"; never NULL. `kind` below SLUICE_MEMORY_KINDS. */

@@ -117,7 +117,7 @@ static int open_data(eval_run *run, const eval_options *o) {
         "--data takes readable text files, folders or .bin files"));
     run->bytes = NAN;
     if (sluice_corpus_is_text(run->corpus)) {
-        CLI_TRY(inference_find_tokenizer(&is_bytes, &run->subject, "--data of tokens (.bin)"));
+        CLI_TRY(inference_find_tokenizer(&is_bytes, &run->subject, &o->how));
         if (is_bytes) run->bytes = (double)(sluice_corpus_tokens(run->corpus) - 1);
         if (!is_bytes) CLI_TRY(tokenize(run, o));
     }

@@ -66,20 +66,20 @@ typedef struct sample_run {
     sluice_generator *generator;
     sluice_utf8 utf8;
     char *text; /* that was generated: whole characters */
-    size_t bytes, room;
+    size_t bytes, capacity;
     int32_t *ids; /* likewise */
     int64_t wanted, count;
     bool stopped; /* by a token */
     double prompt_s, tokens_s;
 } sample_run;
 
-static int make_room(sample_run *run, size_t bytes) {
-    const size_t needed = run->bytes + SLUICE_UTF8_ROOM(bytes) + 1;
-    if (needed <= run->room) return CLI_OK;
+static int reserve(sample_run *run, size_t bytes) {
+    const size_t needed = run->bytes + SLUICE_UTF8_BYTES(bytes) + 1;
+    if (needed <= run->capacity) return CLI_OK;
     char *const more = realloc(run->text, 2 * needed);
     if (!more) return cli_fail(CLI_FAILED, "host memory exhausted");
-    run->text = more;
-    run->room = 2 * needed;
+    run->text     = more;
+    run->capacity = 2 * needed;
     return CLI_OK;
 }
 
@@ -94,7 +94,7 @@ static int add_text(sample_run *run, int32_t token) {
     size_t count;
     const char *const bytes = sample_bytes_of(&count, &run->prompt, &run->subject, token, &byte);
     const size_t before     = run->bytes;
-    CLI_TRY(make_room(run, count));
+    CLI_TRY(reserve(run, count));
     run->bytes += sluice_utf8_add(run->text + run->bytes, &run->utf8, bytes, count);
     show_new(run, before);
     return CLI_OK;
@@ -102,7 +102,7 @@ static int add_text(sample_run *run, int32_t token) {
 
 static int end_text(sample_run *run) {
     const size_t before = run->bytes;
-    CLI_TRY(make_room(run, 1));
+    CLI_TRY(reserve(run, 1));
     run->bytes += sluice_utf8_end(run->text + run->bytes, &run->utf8);
     run->text[run->bytes] = '\0';
     show_new(run, before);
@@ -149,7 +149,7 @@ static double tokens_per_s(const sample_run *run) {
 /* Prompts may be any bytes. */
 static json_t *whole_text(const char *bytes, size_t count) {
     sluice_utf8 utf8 = {0};
-    char *const text = malloc(SLUICE_UTF8_ROOM(count));
+    char *const text = malloc(SLUICE_UTF8_BYTES(count));
     if (!text) return NULL;
     size_t used = sluice_utf8_add(text, &utf8, bytes, count);
     used += sluice_utf8_end(text + used, &utf8);
@@ -200,11 +200,11 @@ static int show(const sample_run *run) {
 static int choose_count(sample_run *run) {
     const int64_t positions = sluice_model_config_numbers(&run->subject.config).positions;
     const int64_t prompt    = run->prompt.count;
-    const int64_t most      = positions - prompt;
+    const int64_t max       = positions - prompt;
     run->wanted             = run->options->tokens;
-    if (!run->wanted && most >= 1) run->wanted = most < DEFAULT_TOKENS ? most : DEFAULT_TOKENS;
-    if (run->wanted >= 1 && run->wanted <= most) return CLI_OK;
-    if (most < 1)
+    if (!run->wanted && max >= 1) run->wanted = max < DEFAULT_TOKENS ? max : DEFAULT_TOKENS;
+    if (run->wanted >= 1 && run->wanted <= max) return CLI_OK;
+    if (max < 1)
         return cli_fail(CLI_USAGE,
                         "the prompt has %" PRId64 " tokens, and the model in '%s' has %" PRId64
                         " positions; give a shorter prompt",
@@ -213,7 +213,7 @@ static int choose_count(sample_run *run) {
                     "a prompt of %" PRId64 " tokens and --tokens %" PRId64
                     " are more than the %" PRId64
                     " positions of the model in '%s'; give at most --tokens %" PRId64,
-                    prompt, run->wanted, positions, run->subject.folder, most);
+                    prompt, run->wanted, positions, run->subject.folder, max);
 }
 
 static int open_generator(sample_run *run) {
@@ -239,7 +239,7 @@ static int open_generator(sample_run *run) {
 static int sample(sample_run *run) {
     const sample_options *const o = run->options;
     CLI_TRY(inference_find(&run->subject, &o->how));
-    CLI_TRY(sample_read_prompt(&run->prompt, &run->subject, o->prompt, o->prompt_file));
+    CLI_TRY(sample_read_prompt(&run->prompt, &run->subject, &o->how, o->prompt, o->prompt_file));
     CLI_TRY(sample_find_stops(&run->prompt, &run->subject));
     CLI_TRY(choose_count(run));
     CLI_TRY(open_generator(run));

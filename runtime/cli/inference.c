@@ -15,6 +15,7 @@
 
 /* clang-format off */
 const cli_option inference_options_table[] = {
+    {"tokenizer", 0, CLI_EVAL | CLI_SAMPLE, "DIR", "Tokenizer of text (the model's own): a folder with a tokenizer.json, or bytes", cli_take_text, .field = FIELD(tokenizer)},
     {"ranks", 'p', CLI_EVAL | CLI_SAMPLE, "P", "Ranks, of a stage each (as few as have the memory)", cli_take_int, .field = FIELD(ranks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"device", 0, CLI_EVAL | CLI_SAMPLE, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), or auto (cuda where it can be used)", cli_take_device, .field = FIELD(device), .word_of = cli_device_word},
     {"threads", 0, CLI_EVAL | CLI_SAMPLE, "N", "Compute threads of each rank (cores / ranks)", cli_take_int, .field = FIELD(threads), .min = 1, .max = 1024},
@@ -79,20 +80,25 @@ int inference_find(inference_subject *subject, const inference_options *options)
 /* ---- its tokenizer ---- */
 
 /* A model of bytes may come without one. */
-int inference_find_tokenizer(bool *is_bytes, inference_subject *subject, const char *instead) {
+int inference_find_tokenizer(bool *is_bytes, inference_subject *subject,
+                             const inference_options *options) {
     const int64_t vocabulary = sluice_model_config_numbers(&subject->config).vocabulary;
-    CLI_TRY(cli_report(sluice_tokenizer_read(&subject->tokenizer, subject->folder)));
+    if (options->tokenizer)
+        CLI_TRY(cli_read_tokenizer(&subject->tokenizer, options->tokenizer));
+    else
+        CLI_TRY(cli_report(sluice_tokenizer_read(&subject->tokenizer, subject->folder)));
     *is_bytes = vocabulary == 256;
     if (sluice_tokenizer_files(subject->tokenizer) > 0) {
-        CLI_TRY(cli_make_bpe(&subject->bpe, subject->tokenizer, subject->folder));
+        CLI_TRY(cli_make_bpe(&subject->bpe, subject->tokenizer,
+                             options->tokenizer ? options->tokenizer : subject->folder));
         *is_bytes = cli_is_of_bytes(subject->bpe);
         return CLI_OK;
     }
     if (*is_bytes) return CLI_OK;
     return cli_fail(CLI_USAGE,
-                    "'%s' has no tokenizer.json for its vocabulary of %lld: put it there%s%s",
-                    subject->folder, (long long)vocabulary, instead ? ", or give " : "",
-                    instead ? instead : "");
+                    "'%s' has no tokenizer for its vocabulary of %lld; name a folder that has with "
+                    "--tokenizer",
+                    subject->folder, (long long)vocabulary);
 }
 
 /* ---- the plan ---- */
@@ -144,7 +150,8 @@ static int find_limit(size_t *out, const inference_options *options) {
 }
 
 /* No more ranks than layers, and than devices or cores. */
-static int max_ranks(int *out, const inference_subject *subject, const inference_options *options) {
+static int find_max_ranks(int *out, const inference_subject *subject,
+                          const inference_options *options) {
     int there = 0;
     *out      = options->ranks;
     if (options->ranks)
@@ -158,9 +165,9 @@ static int max_ranks(int *out, const inference_subject *subject, const inference
 }
 
 static int refuse(const inference_subject *subject, const inference_options *options,
-                  const inference_shape *shape, int most) {
+                  const inference_shape *shape, int max) {
     const char *const what = sluice_last_error()->what;
-    if (options->ranks || most == 1)
+    if (options->ranks || max == 1)
         return cli_fail(CLI_FAILED, "%s; use more --ranks%s, or %s", what,
                         options->ranks ? "" : " than the one that is usual here", shape->advice);
     return cli_fail(CLI_FAILED, "with %d ranks, as many as this machine takes by itself, %s; %s",
@@ -170,11 +177,11 @@ static int refuse(const inference_subject *subject, const inference_options *opt
 static int make_plan(inference_subject *subject, const inference_options *options,
                      const inference_shape *shape) {
     size_t limit = 0;
-    int most     = 0;
+    int max      = 0;
     CLI_TRY(find_limit(&limit, options));
-    CLI_TRY(max_ranks(&most, subject, options));
+    CLI_TRY(find_max_ranks(&max, subject, options));
     sluice_status status = SLUICE_E_DEVICE_MEMORY;
-    for (int p = options->ranks ? options->ranks : 1; p <= most && status == SLUICE_E_DEVICE_MEMORY;
+    for (int p = options->ranks ? options->ranks : 1; p <= max && status == SLUICE_E_DEVICE_MEMORY;
          p++)
         status = plan_for(subject, options, shape, p, limit);
     if (status != SLUICE_E_DEVICE_MEMORY) return cli_report(status);
@@ -184,7 +191,7 @@ static int make_plan(inference_subject *subject, const inference_options *option
         train_print_memory(subject->plan, limit, false);
         sluice_fail(refusal.status, "%s", refusal.what);
     }
-    return refuse(subject, options, shape, most);
+    return refuse(subject, options, shape, max);
 }
 
 /* ---- open ---- */

@@ -8,7 +8,8 @@
 #include "training.h"
 
 typedef struct inference_options {
-    const char *from; /* the folder */
+    const char *from;      /* the folder */
+    const char *tokenizer; /* NULL: the folder's */
     const char *device, *blas;
     int ranks, threads; /* 0: not named */
     size_t memory_limit;
@@ -42,9 +43,10 @@ typedef struct inference_subject {
 
 /* Find the folder of the newest save, or the folder itself, and read its config.json. */
 int inference_find(inference_subject *subject, const inference_options *options);
-/* Find the folder's tokenizer, for text: `*is_bytes` if the tokens are its bytes, else `bpe` is
- * set. Refused: there is none for the model's vocabulary. `instead` is what else could be given. */
-int inference_find_tokenizer(bool *is_bytes, inference_subject *subject, const char *instead);
+/* Find the tokenizer, for text: `*is_bytes` if the tokens are its bytes, else `bpe` is set.
+ * Refused: there is none for the model's vocabulary. */
+int inference_find_tokenizer(bool *is_bytes, inference_subject *subject,
+                             const inference_options *options);
 /* Plan `subject->model` for as many ranks as are named, or else for as few as have the memory. With
  * --explain-memory the plan is printed, and the pipeline stays NULL; else open it and read the
  * weights. */

@@ -20,8 +20,8 @@ typedef struct sample_prompt {
 
 /* Read the prompt (`file` "-": standard input) and make tokens of it; what a model is always begun
  * with comes first. */
-int sample_read_prompt(sample_prompt *out, inference_subject *subject, const char *text,
-                       const char *file);
+int sample_read_prompt(sample_prompt *out, inference_subject *subject,
+                       const inference_options *options, const char *text, const char *file);
 /* Find the tokens that end a text: of generation_config.json or config.json. */
 int sample_find_stops(sample_prompt *out, const inference_subject *subject);
 bool sample_is_stop(const sample_prompt *prompt, int32_t token);

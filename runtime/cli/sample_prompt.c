@@ -82,10 +82,10 @@ static int take_bytes(sample_prompt *out) {
     return CLI_OK;
 }
 
-int sample_read_prompt(sample_prompt *out, inference_subject *subject, const char *text,
-                       const char *file) {
+int sample_read_prompt(sample_prompt *out, inference_subject *subject,
+                       const inference_options *options, const char *text, const char *file) {
     const int64_t first = subject->config.bos_token;
-    CLI_TRY(inference_find_tokenizer(&out->is_bytes, subject, NULL));
+    CLI_TRY(inference_find_tokenizer(&out->is_bytes, subject, options));
     CLI_TRY(read_text(out, text, file));
     CLI_TRY(out->is_bytes ? take_bytes(out) : encode(out, subject->bpe));
     if (out->count > 0) return CLI_OK;

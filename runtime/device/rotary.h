@@ -17,8 +17,8 @@ static inline float sluice__rounded(float value) {
     return rounded;
 }
 
-/* Pairs of the widest head. */
-enum { SLUICE__ROTARY_PAIRS = 512 };
+/* The widest head. */
+enum { SLUICE__ROTARY_WIDTH = 1024, SLUICE__ROTARY_PAIRS = SLUICE__ROTARY_WIDTH / 2 };
 
 /* Wavelengths that the model was trained with stay, those longer than all of its positions grow by
  * the factor, and what lies between them is interpolated. */

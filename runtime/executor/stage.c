@@ -32,16 +32,16 @@ static sluice_layer_call complete(const stage_run *run, const sluice__call *boun
     const sluice_pipeline *pipeline = run->rank->pipeline;
     const sluice__run *pass         = &pipeline->run;
     const size_t losses             = pass->program->rank[run->rank->index].losses;
+    const int64_t first             = pass->first_sample[run->at->microbatch];
     sluice_layer_call call          = bound->with;
     call.input_shape.dims[0]        = run->samples;
     call.training                   = pass->step > 0;
     call.repeated                   = is_repeated(run);
     call.first_write                = first_write;
-    call.position = pass->generates ? pass->position + pass->first_sample[run->at->microbatch] : 0;
-    call.loss     = (double *)(run->rank->arena + losses) + run->at->microbatch;
-    call.total_weight = pass->batch.total_weight;
-    call.random       = (sluice_random_key){pipeline->options.seed, pass->step,
-                                            pass->first_sample[run->at->microbatch]};
+    call.position                   = pass->generates ? pass->position + first : 0;
+    call.loss                       = (double *)(run->rank->arena + losses) + run->at->microbatch;
+    call.total_weight               = pass->batch.total_weight;
+    call.random = (sluice_random_key){pipeline->options.seed, pass->step, first};
     return call;
 }
 

@@ -26,7 +26,7 @@ static sluice_status check(const float *logits, int64_t count, const sluice_samp
     return SLUICE_OK;
 }
 
-static int32_t most_probable(const float *logits, int64_t count) {
+static int32_t best_token(const float *logits, int64_t count) {
     int64_t best = 0;
     for (int64_t k = 1; k < count; k++)
         if (logits[k] > logits[best]) best = k;
@@ -49,7 +49,7 @@ static double weight_of(const float *logits, int64_t token, float largest, doubl
 /* All tokens, in the order of their ids. */
 static int32_t sample_all(const float *logits, int64_t count, const sluice_sampling *s,
                           int64_t number) {
-    const float largest = logits[most_probable(logits, count)];
+    const float largest = logits[best_token(logits, count)];
     double total = 0, sum = 0;
     int64_t last = 0; /* that has any probability */
     for (int64_t k = 0; k < count; k++) total += weight_of(logits, k, largest, s->temperature);
@@ -137,7 +137,7 @@ sluice_status sluice_next_token(int32_t *out, const float *logits, int64_t count
                                 const sluice_sampling *sampling, int64_t number) {
     SLUICE__TRY(check(logits, count, sampling));
     if (sampling->temperature == 0) {
-        *out = most_probable(logits, count);
+        *out = best_token(logits, count);
         return SLUICE_OK;
     }
     if (sampling->top_p < 1 || (sampling->top_k > 0 && sampling->top_k < count))

@@ -255,7 +255,8 @@ sluice_status sluice__config_save(const sluice__config_file *file) {
     char *text = NULL;
     sluice__writer writer;
     SLUICE__TRY(sluice__json_print(&text, file->failed ? NULL : file->object,
-                                   JSON_INDENT(2) | JSON_REAL_PRECISION(file->digits), file->path));
+                                   JSON_INDENT(2) | JSON_REAL_PRECISION((size_t)file->digits),
+                                   file->path));
     sluice_status status = sluice__write_begin(&writer, file->path);
     if (status == SLUICE_OK) {
         status = sluice__write(&writer, text, strlen(text));

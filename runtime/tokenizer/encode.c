@@ -92,6 +92,7 @@ static sluice_status put_space(const char **text, size_t *bytes, sluice_bpe_enco
     return SLUICE_OK;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as there are patterns, SLUICE__MAX_SPLITS at most. */
 static sluice_status encode_piece(sluice_ids *out, sluice_bpe_encoder *encoder, int split,
                                   const char *text, size_t bytes) {
     if (bytes == 0) return SLUICE_OK;
@@ -100,6 +101,7 @@ static sluice_status encode_piece(sluice_ids *out, sluice_bpe_encoder *encoder, 
     return cut_piece(out, encoder, split, text, bytes);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see above */
 static sluice_status cut_piece(sluice_ids *out, sluice_bpe_encoder *encoder, int split,
                                const char *text, size_t bytes) {
     const sluice__splitter *const by = &encoder->bpe->splits[split];

@@ -9,21 +9,31 @@
 
 /* ---- tokens ---- */
 
+/* Scratch memory for the bytes of a text. Starts as {0}. */
+typedef struct plain {
+    char *bytes;
+    size_t space;
+} plain;
+
+static sluice_status reserve(plain *to, size_t bytes) {
+    if (bytes <= to->space) return SLUICE_OK;
+    SLUICE__TRY(sluice__grow(&to->bytes, 2 * bytes, 1));
+    to->space = 2 * bytes;
+    return SLUICE_OK;
+}
+
 /* Its bytes, or its text as it is where that is in no alphabet of bytes: no word becomes it. */
-static sluice_status add_token(sluice__tokens *to, const char *text, const json_t *id,
-                               const char *where) {
+static sluice_status add_token(sluice__tokens *to, plain *scratch, const char *text,
+                               const json_t *id, const char *where) {
     const size_t count = strlen(text);
     size_t bytes       = 0;
-    char *plain        = NULL;
     if (!json_is_integer(id))
         return sluice__fail(SLUICE_E_PARSE, "%s: the id of token '%.60s' is not a whole number",
                             where, text);
-    SLUICE__TRY(sluice__alloc(&plain, count + 1, 1));
-    const bool is_bytes        = sluice__alphabet_read(plain, &bytes, text, count);
-    const sluice_status status = sluice__tokens_add(
-        to, json_integer_value(id), is_bytes ? plain : text, is_bytes ? bytes : count, is_bytes);
-    sluice__free(plain);
-    return status;
+    SLUICE__TRY(reserve(scratch, count + 1));
+    if (sluice__alphabet_read(scratch->bytes, &bytes, text, count))
+        return sluice__tokens_add(to, json_integer_value(id), scratch->bytes, bytes, true);
+    return sluice__tokens_add(to, json_integer_value(id), text, count, false);
 }
 
 static sluice_status find_bytes(sluice_bpe *in, const json_t *vocabulary, const char *where) {
@@ -42,14 +52,18 @@ static sluice_status find_bytes(sluice_bpe *in, const json_t *vocabulary, const 
 }
 
 sluice_status sluice__read_tokens(sluice_bpe *to, json_t *vocabulary, const char *where) {
+    sluice_status status = SLUICE_OK;
+    plain scratch        = {0};
     const char *text;
     json_t *id;
     if (!json_is_object(vocabulary))
         return sluice__fail(SLUICE_E_PARSE, "%s has no object of tokens", where);
     json_object_foreach(vocabulary, text, id) {
-        SLUICE__TRY(add_token(&to->tokens, text, id, where));
+        status = add_token(&to->tokens, &scratch, text, id, where);
+        if (status != SLUICE_OK) break;
     }
-    return find_bytes(to, vocabulary, where);
+    sluice__free(scratch.bytes);
+    return status == SLUICE_OK ? find_bytes(to, vocabulary, where) : status;
 }
 
 /* ---- merges ---- */
@@ -63,7 +77,7 @@ typedef struct halves {
 static sluice_status set_halves(halves *to, const char *left, size_t left_bytes, const char *right,
                                 size_t right_bytes) {
     const size_t both = left_bytes + right_bytes;
-    if (2 * both + 3 > to->space) {
+    if (!to->left || 2 * both + 3 > to->space) {
         SLUICE__TRY(sluice__grow(&to->left, 4 * both + 64, 1));
         to->space = 4 * both + 64;
     }

@@ -9,25 +9,50 @@
 #include "runtime/base/error.h"
 #include "runtime/tokenizer/pattern.h"
 
+/* ---- PCRE2's memory is ours ---- */
+
+static void *allocate(size_t bytes, void *none) {
+    void *block = NULL;
+    (void)none;
+    return sluice__alloc(&block, bytes, 1) == SLUICE_OK ? block : NULL;
+}
+
+static void release(void *block, void *none) {
+    (void)none;
+    sluice__free(block);
+}
+
+static sluice_status no_memory(void) {
+    return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for the pattern of a tokenizer");
+}
+
 /* ---- patterns ---- */
 
 enum { OPTIONS = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, UNICODE = PCRE2_UCP };
 
-static sluice_status compile(pcre2_code **out, const char *expression, bool is_literal) {
-    int error                       = 0;
-    PCRE2_SIZE offset               = 0;
-    pcre2_compile_context *const to = pcre2_compile_context_create(NULL);
-    if (!to) return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for a pattern");
-    pcre2_set_newline(to, PCRE2_NEWLINE_LF);
+static sluice_status compile_in(pcre2_code **out, const char *expression, bool is_literal,
+                                pcre2_compile_context *in) {
+    int error              = 0;
+    PCRE2_SIZE offset      = 0;
     const uint32_t options = is_literal ? PCRE2_UTF | PCRE2_LITERAL : (uint32_t)OPTIONS | UNICODE;
+    char why[128]          = "";
+    pcre2_set_newline(in, PCRE2_NEWLINE_LF);
     *out =
-        pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED, options, &error, &offset, to);
-    pcre2_compile_context_free(to);
+        pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED, options, &error, &offset, in);
     if (*out) return SLUICE_OK;
-    char why[128] = "";
+    if (error == PCRE2_ERROR_HEAP_FAILED) return no_memory();
     (void)pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);
     return sluice__fail(SLUICE_E_PARSE, "the regular expression '%.200s' is wrong: %s", expression,
                         why);
+}
+
+static sluice_status compile(pcre2_code **out, const char *expression, bool is_literal) {
+    pcre2_general_context *const memory = pcre2_general_context_create(allocate, release, NULL);
+    pcre2_compile_context *const in     = memory ? pcre2_compile_context_create(memory) : NULL;
+    const sluice_status status = in ? compile_in(out, expression, is_literal, in) : no_memory();
+    pcre2_compile_context_free(in);
+    pcre2_general_context_free(memory);
+    return status;
 }
 
 static sluice_status check(sluice__splitter *out, const char *pattern) {
@@ -69,15 +94,19 @@ void sluice__splitter_free(sluice__splitter *splitter) {
 enum { STACK_BYTES = 32 << 10, MAX_STACK_BYTES = 4 << 20 };
 
 sluice_status sluice__matcher_make(sluice__matcher *out) {
-    sluice__matcher made = {pcre2_match_data_create(1, NULL), pcre2_match_context_create(NULL),
-                            pcre2_jit_stack_create(STACK_BYTES, MAX_STACK_BYTES, NULL)};
-    *out                 = made;
-    if (!made.data || !made.context) {
+    pcre2_general_context *const memory = pcre2_general_context_create(allocate, release, NULL);
+    sluice__matcher made                = {0};
+    if (!memory) return no_memory();
+    made.data    = pcre2_match_data_create(1, memory);
+    made.context = pcre2_match_context_create(memory);
+    made.stack   = pcre2_jit_stack_create(STACK_BYTES, MAX_STACK_BYTES, memory);
+    pcre2_general_context_free(memory);
+    if (!made.data || !made.context || !made.stack) {
         sluice__matcher_free(&made);
-        *out = (sluice__matcher){0};
-        return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for matches of a pattern");
+        return no_memory();
     }
-    if (made.stack) pcre2_jit_stack_assign(made.context, NULL, made.stack);
+    pcre2_jit_stack_assign(made.context, NULL, made.stack);
+    *out = made;
     return SLUICE_OK;
 }
 

@@ -519,6 +519,35 @@ static sluice_status pipelines_with_a_nan(void) {
     return live(0, true);
 }
 
+/* One that composes, cuts by a pattern, and finds tokens; jansson's failures are others' matter. */
+static sluice_status tokenizers(void) {
+    static const char text[] = "cafe\xCC\x81 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+                               "<|im_start|>12 \xFF";
+    sluice_tokenizer *read   = NULL;
+    sluice_bpe *bpe          = NULL;
+    sluice_bpe_encoder *encoder = NULL;
+    sluice_ids ids              = {0};
+    char *again                 = NULL;
+    size_t bytes                = 0;
+    sluice_status status        = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice_tokenizer_read(&read, SLUICE_SOURCE "/tests/unit/tokenizer/qwen2"));
+    json_set_alloc_funcs(malloc, free);
+    status = sluice_bpe_make(&bpe, read);
+    json_set_alloc_funcs(json_allocate, json_release);
+    SLUICE__TRY_OUT(status);
+    SLUICE__TRY_OUT(sluice_bpe_encoder_make(&encoder, bpe));
+    SLUICE__TRY_OUT(sluice_bpe_encode(&ids, encoder, text, sizeof text - 1));
+    (void)sluice_bpe_cut(bpe, text, sizeof text - 1);
+    SLUICE__TRY_OUT(sluice_bpe_decode(&again, &bytes, bpe, ids.list, ids.count));
+out:
+    sluice_text_free(again);
+    sluice_ids_free(&ids);
+    sluice_bpe_encoder_free(encoder);
+    sluice_bpe_free(bpe);
+    sluice_tokenizer_free(read);
+    return status;
+}
+
 typedef struct scenario {
     const char *name;
     sluice_status (*run)(void);
@@ -544,6 +573,7 @@ static const scenario scenarios[] = {
     {"corpora", corpora, SLUICE_OK, 3, false},
     {"weight files", weight_files, SLUICE_OK, 20, false},
     {"configurations", configurations, SLUICE_OK, 20, false},
+    {"tokenizers", tokenizers, SLUICE_OK, 60, false},
     {"devices", devices, SLUICE_OK, 4, true},
     {"pipelines", pipelines, SLUICE_OK, 200, true},
     {"a limit", pipelines_over_their_limit, SLUICE_E_DEVICE_MEMORY, 200, false},

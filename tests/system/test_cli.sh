@@ -38,7 +38,7 @@ mkdir hollow
 presets='gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b'
 count='give a whole number from 1 to'
 refuse 2 "no command is named; see sluice --help"
-refuse 2 "no command is called 'trian'; choose one of: train, schedule, check, simulate, profile, split, plan, tokenize, info, help" trian
+refuse 2 "no command is called 'trian'; choose one of: train, eval, sample, schedule, check, simulate, profile, split, plan, tokenize, info, help" trian
 refuse 2 "there is no --data; name text files, folders or .bin files" train
 refuse 1 "cannot read 'missing.txt': No such file or directory; --data takes readable text files, folders or .bin files" train --data missing.txt
 refuse 2 "'empty.txt' is empty; --data takes readable text files, folders or .bin files" train --data empty.txt

@@ -127,7 +127,7 @@ mkdir empty
 refuse 2 "'empty' has no config.json; name the --out of a run, one of its saves, or a folder with config.json and model.safetensors" eval empty --data held
 refuse 2 "--device virtual computes nothing; choose cpu, cuda or auto" eval hub --data held --device virtual
 sed 's/"vocab_size": *256/"vocab_size": 300/' hub/config.json >empty/config.json
-refuse 2 "'empty' has no tokenizer.json for its vocabulary of 300: put it there, or give --data of tokens (.bin)" eval empty --data held
+refuse 2 "'empty' has no tokenizer for its vocabulary of 300; name a folder that has with --tokenizer" eval empty --data held
 cp hub/model.safetensors empty
 fails 1 "shape (256, 16)" eval empty --data t.bin
 truncate -s 3 hub/model.safetensors

@@ -19,7 +19,7 @@ says all.txt help
 says version.txt -V
 "$command" help --man >sluice.1 || complain "help --man exits with $?"
 "$command" help --completion bash >sluice.bash || complain "help --completion exits with $?"
-refuse 2 "no command is called 'trian'; choose one of: train, schedule, check, simulate, profile, split, plan, tokenize, info, help" help trian
+refuse 2 "no command is called 'trian'; choose one of: train, eval, sample, schedule, check, simulate, profile, split, plan, tokenize, info, help" help trian
 refuse 2 "--completion is 'fish'; choose one of: bash" help --completion fish
 
 commands=$(sed -n 's/^  sluice \([a-z]*\) .*/\1/p' all.txt)

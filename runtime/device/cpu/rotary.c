@@ -61,10 +61,10 @@ static void rotary_task(const void *argument, int64_t task, int thread) {
 }
 
 sluice_status sluice__cpu_rotary(sluice_stream *stream, const sluice_rotary *args) {
-    if (args->head_width > 2 * SLUICE__ROTARY_PAIRS)
+    if (args->head_width > SLUICE__ROTARY_WIDTH)
         return sluice__fail(SLUICE_E_UNSUPPORTED,
                             "heads are %" PRId64 " wide, and rotary positions go up to %d",
-                            args->head_width, 2 * SLUICE__ROTARY_PAIRS);
+                            args->head_width, SLUICE__ROTARY_WIDTH);
     const int64_t stride = (args->heads + 2 * args->kv_heads) * args->head_width;
     rotary_job job       = {.args   = args,
                             .rows   = args->samples * args->length,

@@ -64,12 +64,12 @@ __global__ void __launch_bounds__(THREADS)
         sums[warp_number()]   = sum;
     }
     __syncthreads();
-    float most = maxima[0], total = 0; /* the first warp has a key */
-    for (int w = 1; w < WARPS; w++) most = fmaxf(most, maxima[w]);
-    for (int w = 0; w < WARPS; w++) total += sums[w] * expf(maxima[w] - most);
+    float overall = maxima[0], total = 0; /* the first warp has a key */
+    for (int w = 1; w < WARPS; w++) overall = fmaxf(overall, maxima[w]);
+    for (int w = 0; w < WARPS; w++) total += sums[w] * expf(maxima[w] - overall);
     for (int64_t j = threadIdx.x; j < width; j += THREADS) {
         float all = 0;
-        for (int w = 0; w < WARPS; w++) all += outs[w * LANES * R + j] * expf(maxima[w] - most);
+        for (int w = 0; w < WARPS; w++) all += outs[w * LANES * R + j] * expf(maxima[w] - overall);
         floats(args.out)[(i * args.heads + h) * width + j] = all / total;
     }
 }

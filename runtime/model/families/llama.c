@@ -56,6 +56,7 @@ typedef struct builder {
     float scale, dropout; /* the standard deviation of initial weights, and a rate */
     bool has_head_norm;
     sluice_norm_config norm;
+    int64_t cache; /* positions of one that generates; else 0 */
 } builder;
 
 static sluice_status add_attention(const builder *by, int64_t n) {
@@ -75,7 +76,8 @@ static sluice_status add_attention(const builder *by, int64_t n) {
                                    .projection_has_no_bias = !by->own.has_projection_bias,
                                    .norm                   = by->norm,
                                    .has_head_norm          = by->has_head_norm,
-                                   .style                  = SLUICE_STYLE_LLAMA},
+                                   .style                  = SLUICE_STYLE_LLAMA,
+                                   .cache                  = by->cache},
         name);
 }
 
@@ -95,6 +97,17 @@ static sluice_status add_mlp(const builder *by, int64_t n) {
                             name);
 }
 
+/* The head: a loss, or logits where the model generates. */
+static sluice_status add_head(const builder *by) {
+    static const char name[] = "lm_head";
+    const int64_t width = by->own.width, vocabulary = by->own.vocabulary;
+    if (by->cache > 0)
+        return sluice_model_add(by->model, sluice_layer_logits(),
+                                &(sluice_logits_config){width, vocabulary, by->scale}, name);
+    return sluice_model_add(by->model, sluice_layer_classifier(),
+                            &(sluice_classifier_config){width, vocabulary, by->scale}, name);
+}
+
 static sluice_status add_layers(const builder *by) {
     const sluice__llama *const own = &by->own;
     SLUICE__TRY(sluice_model_add(by->model, sluice_layer_embedding(),
@@ -102,7 +115,8 @@ static sluice_status add_layers(const builder *by) {
                                                             .width      = own->width,
                                                             .scale      = by->scale,
                                                             .dropout    = by->dropout,
-                                                            .style      = SLUICE_STYLE_LLAMA},
+                                                            .style      = SLUICE_STYLE_LLAMA,
+                                                            .generates  = by->cache > 0},
                                  "model"));
     for (int64_t n = 0; n < own->layers; n++) {
         SLUICE__TRY(add_attention(by, n));
@@ -110,22 +124,22 @@ static sluice_status add_layers(const builder *by) {
     }
     SLUICE__TRY(sluice_model_add(by->model, sluice_layer_layernorm(),
                                  &(sluice_layernorm_config){own->width, by->norm}, "model.norm"));
-    SLUICE__TRY(sluice_model_add(
-        by->model, sluice_layer_classifier(),
-        &(sluice_classifier_config){own->width, own->vocabulary, by->scale}, "lm_head"));
+    SLUICE__TRY(add_head(by));
     return own->tied ? sluice_model_tie(by->model, "lm_head.weight", "model.embed_tokens.weight")
                      : SLUICE_OK;
 }
 
-static sluice_status make_model(sluice_model **out, const sluice_model_config *config,
-                                int64_t length) {
+/* On sequences of `length` tokens; `cache` > 0: on single tokens of a sequence of so many. */
+static sluice_status build(sluice_model **out, const sluice_model_config *config, int64_t length,
+                           int64_t cache) {
     const double range = config->initializer_range;
     builder by         = {.own           = sluice__llama_own(config),
                           .scale         = (float)(range > 0 ? range : SLUICE_INITIALIZER_RANGE),
                           .dropout       = config->dropout,
-                          .has_head_norm = sluice__llama_kind_of(config)->has_head_norm};
+                          .has_head_norm = sluice__llama_kind_of(config)->has_head_norm,
+                          .cache         = cache};
     by.norm            = (sluice_norm_config){SLUICE_NORM_RMS, by.own.epsilon};
-    SLUICE__TRY(check_config(&by.own, config->family->name, length));
+    SLUICE__TRY(check_config(&by.own, config->family->name, cache > 0 ? cache : length));
     SLUICE__TRY(sluice_model_create(&by.model, &(sluice_shape){SLUICE_TYPE_I32, 1, {length}}));
     const sluice_status status = add_layers(&by);
     if (status == SLUICE_OK)
@@ -133,6 +147,18 @@ static sluice_status make_model(sluice_model **out, const sluice_model_config *c
     else
         sluice_model_free(by.model);
     return status;
+}
+
+static sluice_status make_model(sluice_model **out, const sluice_model_config *config,
+                                int64_t length) {
+    return build(out, config, length, 0);
+}
+
+static sluice_status make_generation(sluice_model **out, const sluice_model_config *config,
+                                     int64_t capacity) {
+    const sluice__llama own = sluice__llama_own(config);
+    SLUICE__TRY(check_config(&own, config->family->name, capacity)); /* also one below 1 */
+    return build(out, config, 1, capacity);
 }
 
 /* ---- what is said of a configuration ---- */
@@ -158,20 +184,21 @@ static const char *const frequencies[] = {".rotary_emb.inv_freq", NULL};
 
 #define FAMILY(word)                                                                               \
     const sluice__family sluice__family_##word = {                                                 \
-        .about   = {.size      = sizeof(sluice_family),                                            \
-                    .name      = #word,                                                            \
-                    .presets   = sluice__##word##_presets,                                         \
-                    .prefix    = "model.",                                                         \
-                    .ignored   = frequencies,                                                      \
-                    .head      = "lm_head.weight",                                                 \
-                    .embedding = "model.embed_tokens.weight"},                                     \
-        .kind    = &sluice__##word##_own_kind,                                                     \
-        .preset  = sluice__llama_preset,                                                           \
-        .read    = sluice__llama_read,                                                             \
-        .write   = sluice__llama_write,                                                            \
-        .numbers = numbers,                                                                        \
-        .summary = summary,                                                                        \
-        .model   = make_model,                                                                     \
+        .about      = {.size      = sizeof(sluice_family),                                         \
+                       .name      = #word,                                                         \
+                       .presets   = sluice__##word##_presets,                                      \
+                       .prefix    = "model.",                                                      \
+                       .ignored   = frequencies,                                                   \
+                       .head      = "lm_head.weight",                                              \
+                       .embedding = "model.embed_tokens.weight"},                                  \
+        .kind       = &sluice__##word##_own_kind,                                                  \
+        .preset     = sluice__llama_preset,                                                        \
+        .read       = sluice__llama_read,                                                          \
+        .write      = sluice__llama_write,                                                         \
+        .numbers    = numbers,                                                                     \
+        .summary    = summary,                                                                     \
+        .model      = make_model,                                                                  \
+        .generation = make_generation,                                                             \
     }
 
 FAMILY(llama);

@@ -9,6 +9,9 @@
 #include "sluice/save.h"
 
 enum { SAMPLES = 8, MICROBATCHES = 4 };
+/* Elements of block.split.weight, of its first piece and of the second. */
+static const int64_t weights = (int64_t)INPUTS * HIDDEN, above = (int64_t)2 * HIDDEN,
+                     below = (int64_t)(INPUTS - 2) * HIDDEN;
 
 static sluice_pipeline *open_on(const sluice_model *model, int ranks) {
     const sluice_schedule_options plan = {sizeof plan, .ranks = ranks,
@@ -83,9 +86,8 @@ static void pieces_are_listed_instead_of_their_parameter(void **state) {
     }
     for (int k = 0; k < 3; k++) expect_state(pipeline, EXPECTED + 6 + k, "adamw.m/", 2 + k);
     float values[INPUTS * HIDDEN];
-    assert_refused(
-        sluice_pipeline_read_parameter(values, INPUTS * HIDDEN, pipeline, "block.split.weight"),
-        SLUICE_E_ARGUMENT, "there is no parameter 'block.split.weight'");
+    assert_refused(sluice_pipeline_read_parameter(values, weights, pipeline, "block.split.weight"),
+                   SLUICE_E_ARGUMENT, "there is no parameter 'block.split.weight'");
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
@@ -144,7 +146,7 @@ static void a_piece_is_written_alone(void **state) {
             const sluice_state it = sluice_pipeline_state_at(pipeline, k);
             float values[INPUTS * HIDDEN];
             for (int64_t i = 0; i < sluice_shape_count(&it.shape); i++)
-                values[i] = (float)(100 * k + i);
+                values[i] = (float)(100L * k + i);
             assert_ok(sluice_pipeline_write_state(pipeline, it.name, values,
                                                   sluice_shape_bytes(&it.shape)));
         }
@@ -154,9 +156,9 @@ static void a_piece_is_written_alone(void **state) {
             assert_ok(sluice_pipeline_read_state(values, sluice_shape_bytes(&it.shape), pipeline,
                                                  it.name));
             for (int64_t i = 0; i < sluice_shape_count(&it.shape); i++)
-                if (values[i] != (float)(100 * k + i))
+                if (values[i] != (float)(100L * k + i))
                     fail_msg("element %d of '%s' is %g after %d was written", (int)i, it.name,
-                             (double)values[i], (int)(100 * k + i));
+                             (double)values[i], (int)(100L * k + i));
         }
         sluice_pipeline_close(pipeline);
     }
@@ -178,16 +180,14 @@ static void training_knows_only_the_whole(void **state) {
     assert_ok(sluice_model_add(plain, sluice_layer_squared_error(), NULL, "error"));
     sluice_parameter_initialize(weight, sluice_model_use(model, 0), 5);
     sluice_pipeline *const whole = open_on(plain, 2), *const pipeline = open_on(model, 2);
-    assert_ok(
-        sluice_pipeline_write_parameter(whole, "block.split.weight", weight, INPUTS * HIDDEN));
+    assert_ok(sluice_pipeline_write_parameter(whole, "block.split.weight", weight, weights));
     go(whole, 0, 3);
     go(pipeline, 0, 3);
-    assert_ok(sluice_pipeline_read_parameter(weight, INPUTS * HIDDEN, whole, "block.split.weight"));
-    assert_ok(sluice_pipeline_read_parameter(upper, 2 * HIDDEN, pipeline, "block.split.upper"));
-    assert_ok(
-        sluice_pipeline_read_parameter(lower, (INPUTS - 2) * HIDDEN, pipeline, "block.lower"));
+    assert_ok(sluice_pipeline_read_parameter(weight, weights, whole, "block.split.weight"));
+    assert_ok(sluice_pipeline_read_parameter(upper, above, pipeline, "block.split.upper"));
+    assert_ok(sluice_pipeline_read_parameter(lower, below, pipeline, "block.lower"));
     assert_memory_equal(upper, weight, sizeof upper);
-    assert_memory_equal(lower, weight + 2 * HIDDEN, sizeof lower);
+    assert_memory_equal(lower, weight + above, sizeof lower);
     sluice_pipeline_close(pipeline);
     sluice_pipeline_close(whole);
     sluice_model_free(plain);

@@ -10,12 +10,18 @@
 #include "sluice/generation.h"
 #include "sluice/gpt2.h"
 
-enum { POSITIONS = 150, BLOCKS = 2, WIDTH = 24, CAPACITY = 140 };
+enum { POSITIONS = 150, BLOCKS = 2, WIDTH = 24, CAPACITY = 128 };
 
-static sluice_model_config make_config(bool tied) {
-    const sluice_gpt_config own = {VOCABULARY, POSITIONS, WIDTH, BLOCKS, 3, tied, 0};
+/* Models of other families, with rotary positions and shared keys; then GPTs. */
+enum { LLAMA, UNTIED, TIED, MODELS };
+
+static sluice_model_config make_config(int model) {
+    const sluice_gpt_config own = {VOCABULARY, POSITIONS, WIDTH, BLOCKS, 3, model == TIED, 0};
     sluice_model_config config;
-    sluice_gpt_to_model_config(&config, &own);
+    if (model == LLAMA)
+        assert_ok(sluice_model_config_preset(&config, "llama-nano", VOCABULARY));
+    else
+        sluice_gpt_to_model_config(&config, &own);
     return config;
 }
 
@@ -31,8 +37,8 @@ typedef struct generation {
     sluice_generator *generator;
 } generation;
 
-static generation open_generation(bool tied, int ranks, int threads, int microbatches) {
-    const sluice_model_config config = make_config(tied);
+static generation open_generation(int model, int ranks, int threads, int microbatches) {
+    const sluice_model_config config = make_config(model);
     sluice_pipeline_options options  = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_schedule *schedule        = make_schedule("forward-only", ranks, microbatches);
     generation g                     = {0};
@@ -89,8 +95,8 @@ static sluice_status load_last_target(void *context, void *to, int64_t first, in
 }
 
 /* -log p of token `length` after those before it, by a model of sequences of that length. */
-static double trained_nll(bool tied, int64_t length) {
-    const sluice_model_config config = make_config(tied);
+static double trained_nll(int which, int64_t length) {
+    const sluice_model_config config = make_config(which);
     sluice_pipeline_options options  = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_schedule *schedule        = make_schedule("gpipe", 1, 1);
     sluice_model *model              = NULL;
@@ -108,33 +114,33 @@ static double trained_nll(bool tied, int64_t length) {
     return loss;
 }
 
-static void expect_nll(const generation *g, bool tied, int64_t length) {
+static void expect_nll(const generation *g, int model, int64_t length) {
     const double got    = nll(sluice_generator_logits(g->generator), token_at(length));
-    const double wanted = trained_nll(tied, length);
+    const double wanted = trained_nll(model, length);
     if (!(fabs(got - wanted) < 2e-6 * wanted))
-        fail_msg("after %d tokens -log p is %.9g, and %.9g by the model that is trained",
-                 (int)length, got, wanted);
+        fail_msg("model %d: after %d tokens -log p is %.9g, and %.9g by the model that is trained",
+                 model, (int)length, got, wanted);
 }
 
 /* A prompt of several micro-batches, the last of them short, then single tokens, then a short
  * prompt. The initial weights depend on the names of parameters alone. */
 static void logits_are_those_of_the_model_that_is_trained(void **state) {
     (void)state;
-    for (int tied = 0; tied < 2; tied++) {
-        generation g = open_generation(tied, 2, 1, 2);
-        add(&g, 130);
-        expect_nll(&g, tied, 130);
+    for (int model = 0; model < MODELS; model++) {
+        generation g = open_generation(model, 2, 1, 2);
+        add(&g, 118);
+        expect_nll(&g, model, 118);
         add(&g, 1);
-        expect_nll(&g, tied, 131);
+        expect_nll(&g, model, 119);
         add(&g, 1);
-        expect_nll(&g, tied, 132);
+        expect_nll(&g, model, 120);
         add(&g, 5);
-        expect_nll(&g, tied, 137);
+        expect_nll(&g, model, 125);
         sluice_generator_reset(g.generator);
         assert_null(sluice_generator_logits(g.generator));
         for (int64_t t = 1; t <= 8; t++) {
             add(&g, 1);
-            expect_nll(&g, tied, t);
+            expect_nll(&g, model, t);
         }
         close_generation(&g);
     }
@@ -144,16 +150,19 @@ static void logits_have_the_same_bits_on_any_ranks_and_threads(void **state) {
     (void)state;
     static const int settings[][3] = {{1, 1, 1}, {1, 2, 4}, {2, 1, 2}, {3, 2, 1}, {4, 1, 8}};
     float first[3][VOCABULARY], now[VOCABULARY];
-    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
-        generation g = open_generation(true, settings[s][0], settings[s][1], settings[s][2]);
+    enum { SETTINGS = sizeof settings / sizeof *settings };
+    for (int n = 0; n < MODELS * SETTINGS; n++) {
+        const int *const s = settings[n % SETTINGS];
+        generation g       = open_generation(n / SETTINGS, s[0], s[1], s[2]);
         for (int turn = 0; turn < 3; turn++) {
-            add(&g, turn == 0 ? 131 : 1);
+            add(&g, turn == 0 ? 121 : 1);
             copy_logits(now, &g);
-            if (s == 0)
+            if (n % SETTINGS == 0)
                 memcpy(first[turn], now, sizeof now);
             else if (memcmp(first[turn], now, sizeof now) != 0)
-                fail_msg("%d ranks of %d threads, prompts in %d micro-batches: other logits",
-                         settings[s][0], settings[s][1], settings[s][2]);
+                fail_msg("model %d, %d ranks of %d threads, prompts in %d micro-batches: other "
+                         "logits",
+                         n / SETTINGS, s[0], s[1], s[2]);
         }
         close_generation(&g);
     }
@@ -163,7 +172,7 @@ static void logits_have_the_same_bits_on_any_ranks_and_threads(void **state) {
 static void a_sequence_in_pieces_has_nearly_the_same_logits(void **state) {
     (void)state;
     float whole[VOCABULARY], pieces[VOCABULARY];
-    generation g = open_generation(true, 1, 1, 1);
+    generation g = open_generation(TIED, 1, 1, 1);
     add(&g, 120);
     copy_logits(whole, &g);
     for (int64_t piece = 1; piece < 120; piece = 3 * piece + 1) {
@@ -183,7 +192,7 @@ static void a_sequence_in_pieces_has_nearly_the_same_logits(void **state) {
 /* Keys and values of each block, and the logits, to the byte. */
 static void the_cache_is_planned(void **state) {
     (void)state;
-    generation g   = open_generation(true, 2, 1, 2);
+    generation g   = open_generation(TIED, 2, 1, 2);
     size_t planned = 0;
     for (int r = 0; r < 2; r++) {
         const sluice_program_bytes bytes = sluice_program_memory(sluice_plan_program(g.plan, 0), r);
@@ -203,19 +212,19 @@ static void the_cache_is_planned(void **state) {
 static void impossible_sequences_are_refused(void **state) {
     (void)state;
     static const int32_t tokens[CAPACITY + 1], wrong[] = {3, VOCABULARY}, negative[] = {-1};
-    generation g = open_generation(true, 2, 1, 1);
+    generation g = open_generation(TIED, 2, 1, 1);
     assert_int_equal(sluice_generator_capacity(g.generator), CAPACITY);
     assert_refused(sluice_generator_add(g.generator, tokens, 0), SLUICE_E_ARGUMENT,
-                   "0 tokens after 0; the sequence has room for 140 in all");
+                   "0 tokens after 0; the sequence has room for 128 in all");
     assert_refused(sluice_generator_add(g.generator, tokens, CAPACITY + 1), SLUICE_E_ARGUMENT,
-                   "141 tokens after 0; the sequence has room for 140 in all");
+                   "129 tokens after 0; the sequence has room for 128 in all");
     assert_refused(sluice_generator_add(g.generator, wrong, 2), SLUICE_E_ARGUMENT,
                    "token 40 is not one of the model's 40");
     assert_refused(sluice_generator_add(g.generator, negative, 1), SLUICE_E_ARGUMENT,
                    "token -1 is not one of the model's 40");
     add(&g, CAPACITY);
     assert_refused(sluice_generator_add(g.generator, tokens, 1), SLUICE_E_ARGUMENT,
-                   "1 tokens after 140; the sequence has room for 140 in all");
+                   "1 tokens after 128; the sequence has room for 128 in all");
     int64_t n                = 0;
     double loss              = 0;
     const sluice_batch batch = make_batch(1, &n);
@@ -233,7 +242,7 @@ static void impossible_sequences_are_refused(void **state) {
 
 static void impossible_models_are_refused(void **state) {
     (void)state;
-    const sluice_model_config config = make_config(true);
+    const sluice_model_config config = make_config(TIED);
     sluice_schedule *trains          = make_schedule("gpipe", 1, 1);
     sluice_model *model              = NULL;
     sluice_plan *plan                = NULL;

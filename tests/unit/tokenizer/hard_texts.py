@@ -27,7 +27,7 @@ TEXTS = [
     "q\u0307\u0323 d\u0307\u0323 \u0301start e\u0301<mask>\u0301 o\u0308\u0304",
     "e" + "\u0301\u0327" * 40 + "x",
     "\u0000", "a\u0000b \u0000\u0000", "\u0001\u001b[31m\u007f\u0085\u00a0\u00ad",
-    "\u180e a\u180eb \u200b\u2028\u2029\u3000\u2003x\u205f\ufeff",
+    "\u180e a\u180eb  \u180e\u180e  \u180eb \u200b\u2028\u2029\u3000\u2003x\u205f\ufeff",
     "\ufffd\uffff\U0010ffff\ue000\ud7ff",
     "<|endoftext|>", "a<|endoftext|>b", "<|endoftext|><|endoftext|> <|endoftext|", "<|endoftext|>\n\n<|endoftext|>",
     "<|begin_of_text|>Hi<|eot_id|><|eot_id|><|eot_id|><|eot_", "<|im_start|>user\nHi<|im_end|>\n", "<tool> caf\u00e9 <x>cafe\u0301 <x>",

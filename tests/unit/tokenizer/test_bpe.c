@@ -72,13 +72,14 @@ static sluice_ids read_ids(const char *line) {
     return ids;
 }
 
-static void check_line(char *line, const tokenizer *by, const char *kind, const table *texts,
+static void check_line(const char *line, const tokenizer *by, const char *kind, const table *texts,
                        int *checked) {
-    char name[32] = "";
-    int number = 0, at = 0;
-    if (sscanf(line, "%31s %d %n", name, &number, &at) != 2 || strcmp(name, kind) != 0) return;
+    char *end;
+    const size_t length = strcspn(line, " ");
+    if (length != strlen(kind) || strncmp(line, kind, length) != 0) return;
+    const int number = (int)strtol(line + length, &end, 10);
     char title[32];
-    sluice_ids expected = read_ids(line + at);
+    sluice_ids expected = read_ids(end + (*end == ' '));
     sluice_ids got = tokenizer_encode(by, texts->list[number].bytes, texts->list[number].count);
     (void)snprintf(title, sizeof title, "text %d", number);
     tokenizer_compare(&got, &expected, by->kind, title);

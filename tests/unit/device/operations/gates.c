@@ -76,7 +76,7 @@ void the_gradient_of_a_gate_is_its_slope(void **state) {
     for (int i = 0; i < 2 * COUNT; i++) x[i] = test_random_int(&random, -3000, 3000) * 1e-3;
     for (int i = 0; i < COUNT; i++) dy[i] = test_random_int(&random, -1000, 1000) * 1e-3;
     reference_swiglu_backward(dx, dy, x, ROWS, HIDDEN);
-    reference_differences(slopes, x, 2 * COUNT, 1e-5, sum_of_gates, &(gate_case){x, dy});
+    reference_differences(slopes, x, (int64_t)2 * COUNT, 1e-5, sum_of_gates, &(gate_case){x, dy});
     for (int i = 0; i < 2 * COUNT; i++)
         if (!(fabs(dx[i] - slopes[i]) <= 1e-8))
             fail_msg("dx[%d] is %.12g, its slope %.12g", i, dx[i], slopes[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* utf8.c -- bytes that come in pieces, as whole characters. */
+/* whole_characters.c -- bytes that come in pieces, as whole characters. */
 #include <string.h>
 
 #include "sluice/generation.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* evaluation.c -- the loss over a whole sequence of tokens, in windows that may overlap. */
+/* windows.c -- the loss over a whole sequence of tokens, in windows that may overlap. */
 #include "sluice/evaluation.h"
 
 #include <inttypes.h>
