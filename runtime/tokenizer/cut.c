@@ -188,6 +188,7 @@ size_t sluice_bpe_cut(const sluice_bpe *bpe, const char *text, size_t bytes) {
     const size_t end = bytes - sluice__utf8_unfinished(text, bytes);
     by.best          = begin_of_valid(text, last_word(bpe, text, end), end);
     if (sluice__matcher_make(&by.matcher) != SLUICE_OK) return by.best;
+    sluice__matcher_allow(&by.matcher, bytes);
     const view part = {text + by.best, end - by.best, by.best, NULL};
     if (part.bytes > 0) find_added(&by, &part, &bpe->as_is, look_at_composed);
     sluice__matcher_free(&by.matcher);

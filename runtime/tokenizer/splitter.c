@@ -116,6 +116,12 @@ void sluice__matcher_free(sluice__matcher *matcher) {
     pcre2_jit_stack_free(matcher->stack);
 }
 
+void sluice__matcher_allow(const sluice__matcher *matcher, size_t bytes) {
+    enum { STEPS = 10000000, STEPS_PER_BYTE = 8 };
+    const size_t limit = bytes < UINT32_MAX / 16 ? STEPS + STEPS_PER_BYTE * bytes : UINT32_MAX / 2;
+    (void)pcre2_set_match_limit(matcher->context, (uint32_t)limit);
+}
+
 static sluice_status too_hard(int error, size_t from) {
     char why[128] = "";
     (void)pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);

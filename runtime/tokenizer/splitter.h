@@ -33,6 +33,8 @@ typedef struct sluice__matcher {
 } sluice__matcher;
 sluice_status sluice__matcher_make(sluice__matcher *out); /* E_HOST_MEMORY */
 void sluice__matcher_free(sluice__matcher *matcher);
+/* Before texts of so many bytes are matched: a match may take steps in proportion. */
+void sluice__matcher_allow(const sluice__matcher *matcher, size_t bytes);
 
 /* The next match from `from`: E_UNSUPPORTED if it takes too many steps. */
 typedef struct sluice__split_match {
