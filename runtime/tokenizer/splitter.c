@@ -81,6 +81,7 @@ sluice_status sluice__splitter_make(sluice__splitter *out, const char *pattern, 
     made.is_compiled =
         pcre2_jit_compile(made.code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
     made.ends_words = !is_literal && sluice__pattern_ends_words(pattern);
+    made.is_digits  = !is_literal && sluice__pattern_is_digits(pattern);
     *out            = made;
     return SLUICE_OK;
 }

@@ -18,6 +18,7 @@ typedef struct sluice__splitter {
     bool is_compiled; /* into instructions of this processor */
     bool looks_back;  /* a match depends on text before it */
     bool ends_words;  /* sluice__pattern_ends_words() */
+    bool is_digits;   /* sluice__pattern_is_digits() */
 } sluice__splitter;
 
 /* From a regular expression, or from a text that stands for itself. E_UNSUPPORTED, E_PARSE,
