@@ -9,7 +9,7 @@
  * a space are known to be in two words, the search starts between the last of them.
  */
 #include "runtime/tokenizer/bpe.h"
-#include "runtime/tokenizer/utf8.h"
+#include "runtime/tokenizer/characters.h"
 
 /* What is looked through: a part of the text, or what it was composed to. */
 typedef struct view {

@@ -5,7 +5,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/tokenizer/bpe.h"
-#include "runtime/tokenizer/utf8.h"
+#include "runtime/tokenizer/characters.h"
 #include "runtime/tokenizer/word_cache.h"
 #include "runtime/tokenizer/word_merges.h"
 
