@@ -64,7 +64,9 @@ int inference_find(inference_subject *subject, const inference_options *options)
     if (is_save) {
         CLI_TRY(
             cli_report_or(sluice_save_find(&save, options->from, train_say_damaged, NULL), hint));
-        const int failed = name_folder(subject, sluice_save_folder(save));
+        const char *const length = sluice_save_setting(save, "seq");
+        subject->trained         = length ? strtoll(length, NULL, 10) : 0;
+        const int failed         = name_folder(subject, sluice_save_folder(save));
         sluice_save_close(save);
         CLI_TRY(failed);
     } else {
@@ -112,6 +114,7 @@ static sluice_pipeline_options settings_of(const inference_options *options,
     settings.blas                    = options->blas;
     settings.memory_limit            = limit;
     settings.inference               = true;
+    settings.zero_parameters         = true;
     settings.forwards                = shape->forwards;
     settings.forward_count           = shape->forward_count;
     return settings;

@@ -117,6 +117,28 @@ static void parameters_are_read_and_written(void **state) {
     sluice_model_free(model);
 }
 
+/* What is read from a file first need not be drawn. */
+static void parameters_may_be_zero_at_first(void **state) {
+    (void)state;
+    sluice_model *model             = make_model(true);
+    sluice_schedule *schedule       = make_schedule("forward-only", 2, 2);
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_pipeline *pipeline       = NULL;
+    float values[VOCABULARY * 24], gain[24];
+    options.samples         = SAMPLES;
+    options.inference       = true;
+    options.zero_parameters = true;
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
+    assert_ok(sluice_pipeline_read_parameter(values, VOCABULARY * 24, pipeline,
+                                             "transformer.wte.weight"));
+    assert_ok(sluice_pipeline_read_parameter(gain, 24, pipeline, "transformer.ln_f.weight"));
+    for (int k = 0; k < VOCABULARY * 24; k++) assert_true(values[k] == 0);
+    for (int k = 0; k < 24; k++) assert_true(gain[k] == 0);
+    sluice_pipeline_close(pipeline);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+}
+
 static void a_step_is_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
@@ -189,6 +211,7 @@ int main(void) {
         cmocka_unit_test(an_arena_holds_parameters_and_what_forwards_need),
         cmocka_unit_test(the_loss_is_that_of_a_pipeline_that_trains),
         cmocka_unit_test(parameters_are_read_and_written),
+        cmocka_unit_test(parameters_may_be_zero_at_first),
         cmocka_unit_test(a_step_is_refused),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(further_programs_share_the_region),
