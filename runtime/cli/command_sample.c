@@ -219,7 +219,7 @@ static int choose_count(sample_run *run) {
 static int open_generator(sample_run *run) {
     sluice_pipeline_options usual = SLUICE_PIPELINE_OPTIONS_INIT;
     const int64_t capacity        = run->prompt.count + run->wanted - 1;
-    sluice_generation_options(&usual, MICROBATCHES);
+    sluice_generation_options(&usual, MICROBATCHES, capacity);
     const inference_shape shape = {
         .microbatches  = MICROBATCHES,
         .samples       = usual.samples,
