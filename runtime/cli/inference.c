@@ -146,7 +146,7 @@ static int find_limit(size_t *out, const inference_options *options) {
     CLI_TRY(cli_report(ops->count(&there)));
     if (there == 0) return CLI_OK; /* the machine's own memory */
     const char *const list = strchr(options->device, ':');
-    const int ordinal      = list ? atoi(list + 1) : 0;
+    const int ordinal      = list ? (int)strtol(list + 1, NULL, 10) : 0;
     CLI_TRY(cli_report(ops->memory(&available, &reserve, ordinal, 1)));
     if (available != SIZE_MAX && available > reserve) *out = available - reserve;
     return CLI_OK;

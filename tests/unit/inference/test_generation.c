@@ -214,8 +214,8 @@ static void the_cache_is_planned(void **state) {
         assert_true(bytes.arena >= bytes.parameters + bytes.layer_states + bytes.transient);
     }
     const size_t cache = sluice__align((size_t)CAPACITY * WIDTH * sizeof(float));
-    assert_int_equal(planned,
-                     2 * BLOCKS * cache + sluice__align((size_t)VOCABULARY * sizeof(float)));
+    assert_int_equal(planned, (size_t)2 * BLOCKS * cache +
+                                  sluice__align((size_t)VOCABULARY * sizeof(float)));
     close_generation(&g);
 }
 
