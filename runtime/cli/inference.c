@@ -173,7 +173,9 @@ static int refuse(const inference_subject *subject, const inference_options *opt
     if (options->ranks || max == 1)
         return cli_fail(CLI_FAILED, "%s; use more --ranks%s, or %s", what,
                         options->ranks ? "" : " than the one that is usual here", shape->advice);
-    return cli_fail(CLI_FAILED, "with %d ranks, as many as this machine takes by itself, %s; %s",
+    return cli_fail(CLI_FAILED,
+                    "with %d ranks, as many as this machine takes by itself, %s; use more "
+                    "--ranks, or %s",
                     subject->ranks, what, shape->advice);
 }
 
