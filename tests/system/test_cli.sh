@@ -35,8 +35,6 @@ mkdir hollow
 
 # ---- refusals ----
 
-presets='gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b, llama-nano, llama-mini, llama-160m, llama-1b, llama-3b, llama-8b'
-presets="$presets, mistral-7b, qwen2-0.5b, qwen2-1.5b, qwen2-7b, qwen3-0.6b, qwen3-1.7b, qwen3-4b, qwen3-8b"
 count='give a whole number from 1 to'
 refuse 2 "no command is named; see sluice --help"
 refuse 2 "no command is called 'trian'; choose one of: train, eval, sample, schedule, check, simulate, profile, split, plan, tokenize, info, help" trian
