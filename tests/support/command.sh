@@ -6,6 +6,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 . "$(dirname "${BASH_SOURCE[0]}")/complain.sh"
 
+# What models are called, as hints list them.
+presets='gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b, llama-nano, llama-mini, llama-160m, llama-1b, '
+presets+='llama-3b, llama-8b, mistral-7b, qwen2-0.5b, qwen2-1.5b, qwen2-7b, qwen3-0.6b, qwen3-1.7b, qwen3-4b, qwen3-8b'
+
 # refuse STATUS TEXT ARGUMENT...: exits with STATUS and exactly the message TEXT, prints nothing and leaves no file.
 refuse() {
     local status=$1 text=$2 got

@@ -35,7 +35,6 @@ mkdir hollow
 
 # ---- refusals ----
 
-presets='gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b'
 count='give a whole number from 1 to'
 refuse 2 "no command is named; see sluice --help"
 refuse 2 "no command is called 'trian'; choose one of: train, eval, sample, schedule, check, simulate, profile, split, plan, tokenize, info, help" trian

@@ -11,7 +11,7 @@ tiny=(tiny.json --seq 8 --steps 2)
 refuse 2 "no model is named; for example: sluice profile gpt-mini -o profile.json" profile
 refuse 2 "'gpt-mini' is a second model; name one" profile gpt-nano gpt-mini
 refuse 2 "there is no -o; name the file to write, or print with --json" profile gpt-nano
-refuse 2 "no model preset is called 'gpt-9'; choose one of gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b" profile gpt-9 -o p.json
+refuse 2 "no model preset is called 'gpt-9'; choose one of $presets" profile gpt-9 -o p.json
 refuse 2 "--microbatch is 'x'; give a whole number from 1 to 1048576" profile "${tiny[@]}" -o p.json --microbatch 1,x
 refuse 2 "--microbatch is ''; give a whole number from 1 to 1048576" profile "${tiny[@]}" -o p.json --microbatch 1,
 refuse 2 "--microbatch is '0'; give a whole number from 1 to 1048576" profile "${tiny[@]}" -o p.json --microbatch 0

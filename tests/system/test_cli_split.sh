@@ -128,7 +128,7 @@ for text in "rank 1" "limit" "bound 8.256 ms" "memory of the plan" "prefers-colo
 refuse 2 "no model or profile is named; for example: sluice split gpt-mini --ranks 4" split
 refuse 2 "'b' is a second model or profile; name one" split a b
 refuse 2 "-p is missing; say how many ranks" split six.txt
-refuse 2 "no model preset is called 'gpt-9'; choose one of gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b" split gpt-9 -p 2
+refuse 2 "no model preset is called 'gpt-9'; choose one of $presets" split gpt-9 -p 2
 refuse 1 "cannot read 'none/p.json': No such file or directory; give a preset's name, a config.json or a profile" split none/p.json -p 2
 refuse 1 "cannot read 'none.txt': No such file or directory; give a preset's name, a config.json or a profile" split none.txt -p 2
 refuse 2 "'text.txt' is no profile, and a model is a preset's name or a config.json" split text.txt -p 2

@@ -45,30 +45,27 @@ SLUICE__LOOP void down_loop(const sluice__product *p) {
 }
 SLUICE__VERSIONS(down, (const sluice__product *p), (p))
 
+SLUICE__LOOP void add_products(sluice__lanes *sum, const float *a, const float *b) {
+    sluice__lanes x, y;
+    sluice__load(&x, a);
+    sluice__load(&y, b);
+    *sum += x * y;
+}
+
 /* Along the rows of b, each of which is one column of the product. */
 SLUICE__LOOP void along_loop(const sluice__product *p) {
+    const int64_t lanes = SLUICE__LANES;
     for (int64_t j = 0; j < p->columns; j++) {
         const float *const b = p->b + j * p->b_stride;
-        sluice__lanes even = {0}, odd = {0}, third = {0}, fourth = {0}, x, y;
-        int64_t i = 0;
-        for (; i + 2 * SLUICE__PAIR <= p->inner; i += 2 * SLUICE__PAIR) {
-            sluice__load(&x, p->a + i);
-            sluice__load(&y, b + i);
-            even += x * y;
-            sluice__load(&x, p->a + i + SLUICE__LANES);
-            sluice__load(&y, b + i + SLUICE__LANES);
-            odd += x * y;
-            sluice__load(&x, p->a + i + 2 * SLUICE__LANES);
-            sluice__load(&y, b + i + 2 * SLUICE__LANES);
-            third += x * y;
-            sluice__load(&x, p->a + i + 3 * SLUICE__LANES);
-            sluice__load(&y, b + i + 3 * SLUICE__LANES);
-            fourth += x * y;
-        }
-        even      = (even + odd) + (third + fourth);
-        float sum = sluice__add_lanes(&even);
-        for (; i < p->inner; i++) sum += p->a[i] * b[i];
-        finish(p->c + j, &sum, p->alpha, p->beta, 1);
+        sluice__lanes sum[4] = {{0}};
+        int64_t i            = 0;
+        for (; i + 4 * lanes <= p->inner; i += 4 * lanes)
+            for (int64_t k = 0; k < 4; k++)
+                add_products(&sum[k], p->a + i + k * lanes, b + i + k * lanes);
+        sum[0]      = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        float total = sluice__add_lanes(&sum[0]);
+        for (; i < p->inner; i++) total += p->a[i] * b[i];
+        finish(p->c + j, &total, p->alpha, p->beta, 1);
     }
 }
 SLUICE__VERSIONS(along, (const sluice__product *p), (p))

@@ -209,7 +209,7 @@ static const struct {
     {"{\"a\" 1}", "line 1, byte 6: "},
     {"{}", "has no \"vocab_size\""},
     {"{\"vocab_size\":0}", "\"vocab_size\" in * is not a count from 1 to 1073741824"},
-    {"{\"model_type\":\"llama\"}", "is \"llama\"; only \"gpt2\" is supported"},
+    {"{\"model_type\":\"gemma\"}", "is \"gemma\"; only \"gpt2\" or \"llama\" or"},
     {"{\"activation_function\":\"relu\"}", "is \"relu\"; only \"gelu_new\" is supported"},
     {"{\"layer_norm_epsilon\":1e-06}",
      "\"layer_norm_epsilon\" in * is 1e-6; only 1e-5 is supported"},

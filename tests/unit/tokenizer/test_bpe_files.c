@@ -141,7 +141,8 @@ static const refusal refusals[] = {
     {"pre_tokenizer", "null", UNSUPPORTED,
      "the tokenizer has no ByteLevel pre-tokenizer: only BPE on bytes is supported"},
     {"pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"_\"}", UNSUPPORTED,
-     "a pre-tokenizer of type 'Metaspace' is not supported; ByteLevel, and Split before it, are"},
+     "a pre-tokenizer of type 'Metaspace' is not supported; ByteLevel, and Split and Digits before "
+     "it, are"},
     {"pre_tokenizer",
      "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"}]}",
      UNSUPPORTED, "a pre-tokenizer (Digits) after ByteLevel is not supported"},
