@@ -8,9 +8,8 @@
 #include "runtime/device/cpu/loops.h"
 
 enum {
-    COLUMNS = 128,     /* of a task, where a column is not contiguous */
-    TASK    = 1 << 16, /* elements of a task, where it is */
-    AHEAD   = 8        /* rows that are requested before they are used */
+    COLUMNS = 128,    /* of a task, where a column is not contiguous */
+    TASK    = 1 << 16 /* elements of a task, where it is */
 };
 
 int64_t sluice__row_columns(const sluice__product *whole) {
@@ -34,8 +33,6 @@ SLUICE__LOOP void down_loop(const sluice__product *p) {
     for (; i + 4 <= p->inner; i += 4, b += 4 * p->b_stride) {
         const float *const restrict x = p->a + i, *const b1 = b + p->b_stride,
                                     *const b2 = b1 + p->b_stride, *const b3 = b2 + p->b_stride;
-        for (int64_t j = 0; j < p->columns; j += 16)
-            for (int64_t r = 0; r < 4; r++) __builtin_prefetch(b + (AHEAD + r) * p->b_stride + j);
         for (int64_t j = 0; j < p->columns; j++)
             sum[j] += (x[0] * b[j] + x[1] * b1[j]) + (x[2] * b2[j] + x[3] * b3[j]);
     }

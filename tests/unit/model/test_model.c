@@ -358,10 +358,12 @@ static void initial_values_are_normal_and_depend_on_seed_and_name(void **unused)
     (void)unused;
     enum { COUNT = 40003 };
     static float values[COUNT], again[COUNT];
-    sluice_parameter_use use = {
-        .name      = "a",
-        .parameter = {
-            "a", {SLUICE_TYPE_F32, 1, {COUNT}}, SLUICE_INITIALIZER_NORMAL, 0.02F, true, false}};
+    sluice_parameter_use use = {.name      = "a",
+                                .parameter = {.name        = "a",
+                                              .shape       = {SLUICE_TYPE_F32, 1, {COUNT}},
+                                              .initializer = SLUICE_INITIALIZER_NORMAL,
+                                              .scale       = 0.02F,
+                                              .decays      = true}};
     sluice_parameter_initialize(values, &use, 1);
     double sum = 0, squares = 0, fourth = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -396,10 +398,12 @@ static void initial_values_are_the_known_ones(void **unused) {
         -0.01842385831325928,  -0.005104854161745935};
     enum { COUNT = sizeof expected / sizeof *expected };
     float values[COUNT];
-    const sluice_parameter_use use = {
-        .name      = "transformer.wte.weight",
-        .parameter = {
-            "wte", {SLUICE_TYPE_F32, 1, {COUNT}}, SLUICE_INITIALIZER_NORMAL, 0.02F, true, false}};
+    const sluice_parameter_use use = {.name      = "transformer.wte.weight",
+                                      .parameter = {.name        = "wte",
+                                                    .shape       = {SLUICE_TYPE_F32, 1, {COUNT}},
+                                                    .initializer = SLUICE_INITIALIZER_NORMAL,
+                                                    .scale       = 0.02F,
+                                                    .decays      = true}};
     sluice_parameter_initialize(values, &use, 1);
     for (int i = 0; i < COUNT; i++)
         if (!(fabs((double)values[i] - expected[i]) < 1e-8))

@@ -344,6 +344,14 @@ static void wrong_pairs_are_refused(void **state) {
                "merges.txt: merge 2 needs token 'ac', which is not there");
     (void)make(pair_of_files("a b c\n"), PARSE,
                "merges.txt: merge 1, 'a b c', is not two tokens with a space between them");
+    sluice_tokenizer *const zeros = pair_of_files("a b");
+    zeros->list[1].bytes[1]       = '\0'; /* of "a b" */
+    (void)make(zeros, PARSE,
+               "merges.txt: merge 1, 'a', is not two tokens with a space between them");
+    sluice_tokenizer *const nul_in_one = pair_of_files("a? b");
+    nul_in_one->list[1].bytes[1]       = '\0'; /* which jansson would take for its end */
+    (void)make(nul_in_one, PARSE,
+               "merges.txt: merge 1, 'a', is not two tokens with a space between them");
     sluice_tokenizer *const files = pair_of_files("a b");
     add_file(files, "added_tokens.json", "{\"<y>\": 97}");
     (void)make(files, PARSE, "two tokens have id 97, and '<y>' is one of them");
