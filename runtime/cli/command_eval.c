@@ -83,8 +83,8 @@ static int choose_length(eval_run *run, const eval_options *o) {
 
 /* The first token is no target. */
 static int count_bytes(eval_run *run) {
-    size_t first = 0;
-    int32_t token;
+    size_t first  = 0;
+    int32_t token = 0;
     CLI_TRY(cli_report(sluice_corpus_read(&token, run->corpus, 0, 1)));
     (void)sluice_bpe_token(&first, run->subject.bpe, token);
     run->bytes = (double)sluice_corpus_bytes(run->text) - (double)first;

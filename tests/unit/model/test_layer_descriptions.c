@@ -92,7 +92,7 @@ static void expect_parameters(const sluice_layer_kind *kind, const void *config,
     for (int p = 0; p < d.parameter_count; p++) {
         const sluice_parameter *const whole = &d.parameters[p];
         const int64_t columns               = whole->shape.dim_count > 1 ? whole->shape.dims[1] : 0;
-        int64_t rows                        = 0;
+        int64_t total                       = 0;
         const bool split                    = whole->piece_count > 0;
         for (int k = 0; k < (split ? whole->piece_count : 1) && n < count; k++, n++) {
             const sluice_parameter_piece piece = {split ? whole->pieces[k].name : whole->name,
@@ -101,9 +101,9 @@ static void expect_parameters(const sluice_layer_kind *kind, const void *config,
             assert_string_equal(piece.name, expected[n].name);
             assert_int_equal(piece.rows, expected[n].rows);
             assert_int_equal(columns, expected[n].columns);
-            rows += piece.rows;
+            total += piece.rows;
         }
-        assert_int_equal(rows, whole->shape.dims[0]);
+        assert_int_equal(total, whole->shape.dims[0]);
     }
     assert_int_equal(n, count);
 }
