@@ -124,6 +124,12 @@ sluice_status sluice_pipeline_forward(sluice_pipeline *pipeline, int program,
     if (program < first || program >= plan->count)
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan's programs %d to %d go forward, not %d",
                             first, plan->count - 1, program);
+    if (sluice_model_weight_per_sample(pipeline->model) > 0)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the model ends with a loss, which is to be evaluated");
+    if (position < 0 || batch->samples > INT64_MAX - position)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%lld samples from position %lld on do not exist",
+                            (long long)batch->samples, (long long)position);
     return go_forward(&none, pipeline, plan->programs[program],
                       &(sluice__run){.batch = *batch, .generates = true, .position = position});
 }

@@ -42,10 +42,9 @@ static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t
 }
 
 static sluice_status check_tokens(const sluice_generator *g, const int32_t *tokens, int64_t count) {
-    if (count < 1 || g->tokens + count > g->capacity)
+    if (count < 1 || count > g->capacity - g->tokens)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "%" PRId64 " tokens after %" PRId64
-                            "; the sequence has room for %" PRId64 " in all",
+                            "%" PRId64 " tokens after %" PRId64 "; a sequence has at most %" PRId64,
                             count, g->tokens, g->capacity);
     for (int64_t k = 0; k < count; k++)
         if (tokens[k] < 0 || tokens[k] >= sluice_generator_vocabulary(g))

@@ -227,16 +227,16 @@ static void impossible_sequences_are_refused(void **state) {
     generation g = open_generation(TIED, 2, 1, 1);
     assert_int_equal(sluice_generator_capacity(g.generator), CAPACITY);
     assert_refused(sluice_generator_add(g.generator, tokens, 0), SLUICE_E_ARGUMENT,
-                   "0 tokens after 0; the sequence has room for 128 in all");
+                   "0 tokens after 0; a sequence has at most 128");
     assert_refused(sluice_generator_add(g.generator, tokens, CAPACITY + 1), SLUICE_E_ARGUMENT,
-                   "129 tokens after 0; the sequence has room for 128 in all");
+                   "129 tokens after 0; a sequence has at most 128");
     assert_refused(sluice_generator_add(g.generator, wrong, 2), SLUICE_E_ARGUMENT,
                    "token 40 is not one of the model's 40");
     assert_refused(sluice_generator_add(g.generator, negative, 1), SLUICE_E_ARGUMENT,
                    "token -1 is not one of the model's 40");
     add(&g, CAPACITY);
     assert_refused(sluice_generator_add(g.generator, tokens, 1), SLUICE_E_ARGUMENT,
-                   "1 tokens after 128; the sequence has room for 128 in all");
+                   "1 tokens after 128; a sequence has at most 128");
     int64_t n                = 0;
     double loss              = 0;
     const sluice_batch batch = make_batch(1, &n);
