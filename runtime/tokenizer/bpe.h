@@ -29,8 +29,10 @@ typedef struct sluice__id_list {
 struct sluice_bpe {
     sluice__tokens tokens;
     sluice__merges merges;
-    int32_t of_byte[256];
-    bool ignores_merges; /* a word that is a token is that token */
+    int32_t of_byte[256]; /* -1: it has no token and is left out, as the library does */
+    bool is_unknown[256]; /* its token is the one for what is unknown */
+    bool fuses_unknown;   /* which is there once for several of them */
+    bool ignores_merges;  /* a word that is a token is that token */
 
     sluice__added as_is, composed; /* found in the text as it is, and after it was composed */
     bool composes;                 /* texts, to NFC */

@@ -50,7 +50,8 @@ static bool may_begin_text(const sluice_bpe *bpe, const view *in, size_t at) {
 
 /* Bytes are tokens, and nothing joins them: a cut may be anywhere. */
 static bool is_bytes_alone(const sluice_bpe *bpe) {
-    return bpe->split_count == 0 && bpe->merges.count == 0 && !bpe->ignores_merges;
+    return bpe->split_count == 0 && bpe->merges.count == 0 && !bpe->ignores_merges &&
+           !bpe->fuses_unknown;
 }
 
 /* The last boundaries where a cut may be, and what tells the lists of all before them apart. */

@@ -44,15 +44,27 @@ void sluice_ids_free(sluice_ids *ids) {
 
 /* ---- words ---- */
 
+/* The tokens of its bytes: those on both sides of one that is left out are neighbours. */
+static size_t list_bytes(int32_t *ids, const sluice_bpe *bpe, const char *text, size_t bytes) {
+    size_t count    = 0;
+    bool is_unknown = false;
+    for (size_t k = 0; k < bytes; k++) {
+        const unsigned char byte = (unsigned char)text[k];
+        const bool is_fused      = bpe->fuses_unknown && is_unknown && bpe->is_unknown[byte];
+        if (bpe->of_byte[byte] >= 0 && !is_fused) ids[count++] = bpe->of_byte[byte];
+        is_unknown = bpe->is_unknown[byte];
+    }
+    return count;
+}
+
 static sluice_status merge_word(sluice_ids *out, sluice_bpe_encoder *encoder, const char *text,
                                 size_t bytes) {
     const sluice_bpe *const bpe = encoder->bpe;
-    size_t count                = bytes;
     const int32_t whole = bpe->ignores_merges ? sluice__tokens_find(&bpe->tokens, text, bytes) : -1;
     if (whole >= 0) return sluice__ids_add(out, &whole, 1);
     SLUICE__TRY(reserve(out, bytes));
     int32_t *const ids = out->list + out->count;
-    for (size_t k = 0; k < bytes; k++) ids[k] = bpe->of_byte[(unsigned char)text[k]];
+    size_t count       = list_bytes(ids, bpe, text, bytes);
     if (bpe->merges.count > 0)
         SLUICE__TRY(sluice__word_merge(ids, &count, &bpe->merges, &encoder->scratch));
     out->count += (int64_t)count;
@@ -165,7 +177,8 @@ sluice_status sluice_bpe_encode(sluice_ids *out, sluice_bpe_encoder *encoder, co
                 encode_between(out, encoder, &bpe->as_is, text + at, valid, encode_composed));
         at += valid;
         if (at == bytes) break;
-        SLUICE__TRY(sluice__ids_add(out, &bpe->of_byte[(unsigned char)text[at++]], 1));
+        const int32_t *const id = &bpe->of_byte[(unsigned char)text[at++]];
+        if (*id >= 0) SLUICE__TRY(sluice__ids_add(out, id, 1));
     }
     return SLUICE_OK;
 }

@@ -27,7 +27,7 @@ sluice_status sluice__bpe_parse(json_t **out, const sluice__tokenizer_file *file
 
 /* ---- parts ---- */
 
-/* Tokens from an object of ids by their texts. E_PARSE, E_UNSUPPORTED (one of the 256 bytes has no
+/* Tokens from an object of ids by their texts. E_PARSE, E_UNSUPPORTED (none of the 256 bytes has a
  * token), E_HOST_MEMORY. */
 sluice_status sluice__read_tokens(sluice_bpe *to, json_t *vocabulary, const char *where);
 /* Merges, from a list of "a b" or ["a", "b"], and from lines. */

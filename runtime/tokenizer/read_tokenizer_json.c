@@ -25,8 +25,6 @@ static sluice_status check_dropout(const json_t *model) {
                         "%s: \"dropout\" makes tokens by chance, which is not supported", name);
 }
 
-/* unk_token, fuse_unk and byte_fallback are about characters that are no tokens: there are none
- * where each byte has one. */
 static sluice_status check_model(json_t *model) {
     static const char *const known[] = {"type",
                                         "dropout",
@@ -52,10 +50,45 @@ static sluice_status check_model(json_t *model) {
     return check_dropout(model);
 }
 
+/* A byte without a token gets that of what is unknown, if there is one: it is left out otherwise.
+ */
+static sluice_status set_unknown(sluice_bpe *in, int byte, const char *text, const json_t *id) {
+    if (!text) return SLUICE_OK;
+    if (!id)
+        return sluice__fail(SLUICE_E_PARSE,
+                            "%s: byte 0x%02X has no token, and \"unk_token\", which it would get, "
+                            "is '%.60s', which has no id",
+                            name, (unsigned)byte, text);
+    in->of_byte[byte]    = (int32_t)json_integer_value(id);
+    in->is_unknown[byte] = true;
+    return SLUICE_OK;
+}
+
+/* What becomes of bytes that have no token; nothing of this matters where all have one. */
+static sluice_status read_unknown(sluice_bpe *to, const json_t *model) {
+    const char *text = NULL;
+    bool falls_back  = false;
+    SLUICE__TRY(sluice__bpe_text(&text, model, "unk_token", name));
+    SLUICE__TRY(sluice__bpe_flag(&to->fuses_unknown, model, "fuse_unk", false, name));
+    SLUICE__TRY(sluice__bpe_flag(&falls_back, model, "byte_fallback", false, name));
+    const json_t *const id = text ? json_object_get(json_object_get(model, "vocab"), text) : NULL;
+    for (int byte = 0; byte < 256; byte++) {
+        if (to->of_byte[byte] >= 0) continue;
+        if (falls_back)
+            return sluice__fail(SLUICE_E_UNSUPPORTED,
+                                "%s: \"byte_fallback\" is supported only where each of the 256 "
+                                "bytes has a token, and 0x%02X has none",
+                                name, (unsigned)byte);
+        SLUICE__TRY(set_unknown(to, byte, text, id));
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status read_model(sluice_bpe *to, json_t *model) {
     json_t *const vocabulary = json_object_get(model, "vocab");
     SLUICE__TRY(sluice__bpe_flag(&to->ignores_merges, model, "ignore_merges", false, name));
     SLUICE__TRY(sluice__read_tokens(to, vocabulary, name));
+    SLUICE__TRY(read_unknown(to, model));
     return sluice__read_merges(to, vocabulary, json_object_get(model, "merges"), name);
 }
 

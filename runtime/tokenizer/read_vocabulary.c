@@ -37,18 +37,18 @@ static sluice_status add_token(sluice__tokens *to, plain *scratch, const char *t
 }
 
 static sluice_status find_bytes(sluice_bpe *in, const json_t *vocabulary, const char *where) {
+    int found = 0;
     for (int byte = 0; byte < 256; byte++) {
         char character[3];
         sluice__alphabet_print(character, byte);
         const json_t *const id = json_object_get(vocabulary, character);
-        if (!id)
-            return sluice__fail(SLUICE_E_UNSUPPORTED,
-                                "%s has no token '%s', which stands for byte 0x%02X: only "
-                                "tokenizers with a token for each of the 256 bytes are supported",
-                                where, character, (unsigned)byte);
-        in->of_byte[byte] = (int32_t)json_integer_value(id);
+        in->of_byte[byte]      = id ? (int32_t)json_integer_value(id) : -1;
+        found += id != NULL;
     }
-    return SLUICE_OK;
+    if (found > 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED,
+                        "%s has a token for none of the 256 bytes: only BPE on bytes is supported",
+                        where);
 }
 
 sluice_status sluice__read_tokens(sluice_bpe *to, json_t *vocabulary, const char *where) {

@@ -7,9 +7,9 @@
 #include "tests/support/support.h"
 
 /* One of the folders there: "gpt2", "llama3", "qwen2", "added", "sequence", "digits",
- * "vocab_json". */
+ * "missing", "unknown", "vocab_json". */
 extern const char *const tokenizer_kinds[];
-enum { TOKENIZER_KINDS = 7 };
+enum { TOKENIZER_KINDS = 9 };
 
 typedef struct tokenizer {
     const char *kind;

@@ -104,7 +104,32 @@ def digits(files):
     return train(made, 800, files, ["<|endoftext|>"])
 
 
-KINDS = {kind.__name__: kind for kind in (gpt2, llama3, qwen2, added, sequence, digits)}
+def without(made, characters):
+    """The same without the characters that stand for some bytes, and without all that are made of them."""
+    made = json.loads(made.to_str())
+    model = made["model"]
+    dead = {token for token in model["vocab"] if any(one in token for one in characters)}
+    kept = sorted((id, token) for token, id in model["vocab"].items() if token not in dead)
+    model["vocab"] = {token: number for number, (_, token) in enumerate(kept)}
+    model["merges"] = [pair for pair in model["merges"] if not dead & {pair[0], pair[1], pair[0] + pair[1]}]
+    return made
+
+
+def missing(files):
+    """As SmolLM2's, whose vocabulary lacks bytes that its texts did not have: nothing becomes of them."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return Tokenizer.from_str(json.dumps(without(train(made, 600, files), "qx1\u0122\u0100\u0129\u00c3\u00ff\u00f4")))
+
+
+def unknown(files):
+    """Bytes that have no token have that of what is unknown, once for several."""
+    made = Tokenizer(models.BPE(unk_token="?", fuse_unk=True))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return Tokenizer.from_str(json.dumps(without(train(made, 600, files), "qx12\u0122\u0100\u0129\u00c3\u00ff\u00f4")))
+
+
+KINDS = {kind.__name__: kind for kind in (gpt2, llama3, qwen2, added, sequence, digits, missing, unknown)}
 
 
 def lines_of(merges):

@@ -107,9 +107,8 @@ static const refusal refusals[] = {
     {"model.ignore_merges", "1", PARSE,
      "tokenizer.json: \"ignore_merges\" is neither true nor false"},
     {"model.vocab", "[]", PARSE, "tokenizer.json has no object of tokens"},
-    {"model.vocab.x", "-", UNSUPPORTED,
-     "tokenizer.json has no token 'x', which stands for byte 0x78: only tokenizers with a token "
-     "for each of the 256 bytes are supported"},
+    {"model.vocab", "{\"xy\":0}", UNSUPPORTED,
+     "tokenizer.json has a token for none of the 256 bytes: only BPE on bytes is supported"},
     {"model.vocab.xy", "\"7\"", PARSE,
      "tokenizer.json: the id of token 'xy' is not a whole number"},
     {"model.vocab.xy", "1.5", PARSE, "tokenizer.json: the id of token 'xy' is not a whole number"},
@@ -221,6 +220,25 @@ static void what_would_change_tokens_is_refused(void **state) {
     }
 }
 
+/* Of what has no token for 'x'. */
+static void what_is_unknown_must_have_an_id(void **state) {
+    static const refusal cases[] = {
+        {"model.unk_token", "\"<unk>\"", PARSE,
+         "tokenizer.json: byte 0x78 has no token, and \"unk_token\", which it would get, is "
+         "'<unk>', which has no id"},
+        {"model.byte_fallback", "true", UNSUPPORTED,
+         "tokenizer.json: \"byte_fallback\" is supported only where each of the 256 bytes has a "
+         "token, and 0x78 has none"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        json_t *const object = base();
+        change(object, "model.vocab.x", "-");
+        change(object, cases[k].path, cases[k].value);
+        (void)make_of(object, cases[k].status, cases[k].why);
+    }
+}
+
 /* What a file may have besides: another way to say what is supported. */
 static void what_changes_nothing_is_read(void **state) {
     static const char *const changes[][2] = {
@@ -288,6 +306,31 @@ static void expect_ids(sluice_bpe *bpe, const char *text, const int32_t *expecte
     tokenizer_compare(&got, &(sluice_ids){(int32_t *)expected, count, count}, by.kind, text);
     sluice_ids_free(&got);
     tokenizer_close(&by);
+}
+
+/* What is on both sides of them merges; one that is not UTF-8 is between two texts. */
+static void bytes_without_a_token_are_left_out(void **state) {
+    static const int32_t merged[] = {256, 'y', 'a', 'b'}, known[] = {'a', '?', 'b', '?', '?'},
+                         fused[] = {'a', '?', 'b', '?', '?'};
+    static const char text[]     = "axxb\xFFx";
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        json_t *const object = base();
+        change(object, "model.vocab.x", "-");
+        change(object, "model.vocab.\xC3\xBF", "-");
+        change(object, "model.vocab.ab", "256");
+        change(object, "model.merges", "[\"a b\"]");
+        if (k > 0) change(object, "model.unk_token", "\"?\"");
+        if (k > 1) change(object, "model.fuse_unk", "true");
+        sluice_bpe *const bpe = make_of(object, SLUICE_OK, NULL);
+        if (k == 0)
+            expect_ids(bpe,
+                       "axxbxy\xFFxa\xFF"
+                       "b",
+                       merged, 4);
+        if (k == 1) expect_ids(bpe, "axb\xFFx", known, 5);
+        if (k == 2) expect_ids(bpe, text, fused, 5);
+    }
 }
 
 static void a_pair_of_files_is_a_tokenizer(void **state) {
@@ -360,7 +403,9 @@ static void wrong_pairs_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_would_change_tokens_is_refused),
+        cmocka_unit_test(what_is_unknown_must_have_an_id),
         cmocka_unit_test(what_changes_nothing_is_read),
+        cmocka_unit_test(bytes_without_a_token_are_left_out),
         cmocka_unit_test(which_files_are_needed),
         cmocka_unit_test(a_pair_of_files_is_a_tokenizer),
         cmocka_unit_test(added_tokens_have_ids_of_their_own),
