@@ -127,12 +127,12 @@ def main(command, tokenizer, text, *roots):
             if not same_ids(token_file, mine["token_bytes"], ids_file):
                 sys.exit("the ids differ")
             lines = measure_library(tokenizer, folder, threads, os.devnull, "lines")
-            for who, made in (("sluice tokenize", mine), ("tokenizers, files", files), ("tokenizers, lines", lines)):
-                best.setdefault((threads, who), []).append(size / 1e6 / made["seconds"])
+            for name, made in (("sluice tokenize", mine), ("tokenizers, files", files), ("tokenizers, lines", lines)):
+                best.setdefault((threads, name), []).append(size / 1e6 / made["seconds"])
     print(f"{size / 1e6:.1f} MB in {len(list(folder.iterdir()))} files, {mine['tokens']} tokens, the same ids; "
           f"MB/s, {TURNS} turns, the best and the worst")
-    for (threads, who), speeds in best.items():
-        print(f"{threads} thread{'s' if threads > 1 else ' '}  {who:18s} {max(speeds):7.2f} {min(speeds):7.2f}")
+    for (threads, name), speeds in best.items():
+        print(f"{threads} thread{'s' if threads > 1 else ' '}  {name:18s} {max(speeds):7.2f} {min(speeds):7.2f}")
     os.remove(token_file)
     os.remove(ids_file)
 

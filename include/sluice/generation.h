@@ -4,7 +4,7 @@
  * choice of the next token, and bytes that become characters.
  *
  *     sluice_model_for_generation(&model, &config, 1024);
- *     sluice_generation_options(&options, ranks);             // then plan and open the pipeline
+ *     sluice_generation_options(&options, 4, 1024);           // then plan and open the pipeline
  *     sluice_generator_open(&generator, pipeline, model);
  *     sluice_generator_add(generator, prompt, count);
  *     sluice_next_token(&token, sluice_generator_logits(generator), vocabulary, &sampling, 0);
@@ -25,11 +25,13 @@
 
 /* ---- the sequence ---- */
 
-enum { SLUICE_PROMPT_TOKENS = 64 }; /* of a micro-batch while a prompt is read */
+enum { SLUICE_PROMPT_TOKENS = 64 }; /* of a micro-batch while a prompt is read, at most */
 
 /* What the options of a pipeline that generates must say: inference, a program for prompts of so
- * many micro-batches, for which the schedule "forward-only" is made, and one for single tokens. */
-SLUICE_API void sluice_generation_options(sluice_pipeline_options *options, int microbatches);
+ * many micro-batches, for which the schedule "forward-only" is made, and one for single tokens.
+ * `capacity` is the model's. */
+SLUICE_API void sluice_generation_options(sluice_pipeline_options *options, int microbatches,
+                                          int64_t capacity);
 
 typedef struct sluice_generator sluice_generator;
 

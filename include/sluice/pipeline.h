@@ -55,6 +55,8 @@ typedef struct sluice_pipeline_options {
     bool inference;   /* nothing is trained, as in sluice_plan_options */
     const sluice_plan_forward *forwards; /* more programs; for the plan only */
     int forward_count;
+    bool zero_parameters; /* parameters are 0 at first rather than random: all of them are to be
+                           * written, as those of a file */
 } sluice_pipeline_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -79,7 +81,8 @@ typedef struct sluice_pipeline_options {
         /* blas             */ 0,                               \
         /* inference        */ false,                           \
         /* forwards         */ 0,                               \
-        /* forward_count    */ 0                                \
+        /* forward_count    */ 0,                               \
+        /* zero_parameters  */ false                            \
     }
 /* clang-format on */
 

@@ -37,7 +37,7 @@ static const cli_option eval_options_table[] = {
     {"from", CLI_ARGUMENT, CLI_EVAL, NULL, NULL, take_argument, .field = 0},
     {"data", 0, CLI_EVAL, "PATH", "Text files and folders, or token files (.bin); more may follow", cli_take_texts, .field = FIELD(data)},
     {"batch", 0, CLI_EVAL, "B", "Windows that are evaluated at a time (8)", cli_take_count, .field = FIELD(batch), .min = 1, .max = MAX_COUNT},
-    {"seq", 0, CLI_EVAL, "T", "Tokens of a window (as many as the model has positions, at most 1024)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
+    {"seq", 0, CLI_EVAL, "T", "Tokens of a window (as in the run that saved the model, or else as many as it has positions, at most 1024)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
     {"stride", 0, CLI_EVAL, "S", "Tokens between the begins of windows: with fewer than T they overlap, and each target has at least T - S tokens before it (T)", cli_take_count, .field = FIELD(stride), .min = 1, .max = MAX_COUNT},
     {0}};
 /* clang-format on */
@@ -70,7 +70,10 @@ static int settle(eval_options *o) {
 
 static int choose_length(eval_run *run, const eval_options *o) {
     const int64_t positions = sluice_model_config_numbers(&run->subject.config).positions;
-    const int64_t usual     = positions < DEFAULT_SEQ ? positions : DEFAULT_SEQ;
+    const int64_t trained   = run->subject.trained;
+    const int64_t usual     = trained > 0 && trained <= positions ? trained
+                              : positions < DEFAULT_SEQ           ? positions
+                                                                  : DEFAULT_SEQ;
     CLI_TRY(cli_choose_length(&run->seq, o->seq ? o->seq : usual, &run->subject.config,
                               run->subject.folder));
     if (o->stride <= run->seq) return CLI_OK;

@@ -85,8 +85,8 @@ static int reserve(sample_run *run, size_t bytes) {
 
 static void show_new(const sample_run *run, size_t before) {
     if (!run->options->stream) return;
-    fwrite(run->text + before, 1, run->bytes - before, stdout);
-    fflush(stdout);
+    (void)fwrite(run->text + before, 1, run->bytes - before, stdout);
+    (void)fflush(stdout);
 }
 
 static int add_text(sample_run *run, int32_t token) {
@@ -183,7 +183,7 @@ static int print_json(const sample_run *run) {
 
 static int show(const sample_run *run) {
     if (run->options->how.json) return print_json(run);
-    if (!run->options->stream) fwrite(run->text, 1, run->bytes, stdout);
+    if (!run->options->stream) (void)fwrite(run->text, 1, run->bytes, stdout);
     if (run->bytes == 0 || run->text[run->bytes - 1] != '\n') putchar('\n');
     if (run->options->how.quiet) return CLI_OK;
     return cli_fail(
@@ -219,7 +219,7 @@ static int choose_count(sample_run *run) {
 static int open_generator(sample_run *run) {
     sluice_pipeline_options usual = SLUICE_PIPELINE_OPTIONS_INIT;
     const int64_t capacity        = run->prompt.count + run->wanted - 1;
-    sluice_generation_options(&usual, MICROBATCHES);
+    sluice_generation_options(&usual, MICROBATCHES, capacity);
     const inference_shape shape = {
         .microbatches  = MICROBATCHES,
         .samples       = usual.samples,

@@ -64,7 +64,9 @@ int inference_find(inference_subject *subject, const inference_options *options)
     if (is_save) {
         CLI_TRY(
             cli_report_or(sluice_save_find(&save, options->from, train_say_damaged, NULL), hint));
-        const int failed = name_folder(subject, sluice_save_folder(save));
+        const char *const length = sluice_save_setting(save, "seq");
+        subject->trained         = length ? strtoll(length, NULL, 10) : 0;
+        const int failed         = name_folder(subject, sluice_save_folder(save));
         sluice_save_close(save);
         CLI_TRY(failed);
     } else {
@@ -112,6 +114,7 @@ static sluice_pipeline_options settings_of(const inference_options *options,
     settings.blas                    = options->blas;
     settings.memory_limit            = limit;
     settings.inference               = true;
+    settings.zero_parameters         = true;
     settings.forwards                = shape->forwards;
     settings.forward_count           = shape->forward_count;
     return settings;
@@ -143,7 +146,7 @@ static int find_limit(size_t *out, const inference_options *options) {
     CLI_TRY(cli_report(ops->count(&there)));
     if (there == 0) return CLI_OK; /* the machine's own memory */
     const char *const list = strchr(options->device, ':');
-    const int ordinal      = list ? atoi(list + 1) : 0;
+    const int ordinal      = list ? (int)strtol(list + 1, NULL, 10) : 0;
     CLI_TRY(cli_report(ops->memory(&available, &reserve, ordinal, 1)));
     if (available != SIZE_MAX && available > reserve) *out = available - reserve;
     return CLI_OK;
@@ -170,7 +173,9 @@ static int refuse(const inference_subject *subject, const inference_options *opt
     if (options->ranks || max == 1)
         return cli_fail(CLI_FAILED, "%s; use more --ranks%s, or %s", what,
                         options->ranks ? "" : " than the one that is usual here", shape->advice);
-    return cli_fail(CLI_FAILED, "with %d ranks, as many as this machine takes by itself, %s; %s",
+    return cli_fail(CLI_FAILED,
+                    "with %d ranks, as many as this machine takes by itself, %s; use more "
+                    "--ranks, or %s",
                     subject->ranks, what, shape->advice);
 }
 

@@ -33,6 +33,7 @@ typedef struct inference_shape {
 typedef struct inference_subject {
     char folder[PATH_BYTES]; /* that has weights and config.json */
     sluice_model_config config;
+    int64_t trained;             /* tokens of a sample of the run that saved it; 0: not known */
     sluice_tokenizer *tokenizer; /* its files; NULL: not looked for yet */
     sluice_bpe *bpe;             /* NULL: tokens are bytes, or the tokenizer is not needed */
     sluice_model *model;

@@ -58,10 +58,11 @@ int cli_tokenize(cli_tokenized *out, const char *path, const sluice_corpus *corp
 
 void cli_print_tokenized(const char *path, const cli_tokenized *it) {
     const sluice_tokenized *const made = &it->made;
-    printf("tokens    %lld in %s (uint%d), %.2f bytes of text a token; %s in %.1f s on %d thread%s, "
-           "%.1f MB/s\n",
-           (long long)made->tokens, path, 8 * made->token_bytes,
-           (double)made->bytes / (double)(made->tokens > 0 ? made->tokens : 1),
-           cli_bytes((size_t)made->bytes).text, it->seconds, made->threads,
-           made->threads == 1 ? "" : "s", speed_of(made, it->seconds));
+    printf(
+        "tokens    %lld in %s (uint%d), %.2f bytes of text a token; %s in %.1f s on %d thread%s, "
+        "%.1f MB/s\n",
+        (long long)made->tokens, path, 8 * made->token_bytes,
+        (double)made->bytes / (double)(made->tokens > 0 ? made->tokens : 1),
+        cli_bytes((size_t)made->bytes).text, it->seconds, made->threads,
+        made->threads == 1 ? "" : "s", speed_of(made, it->seconds));
 }

@@ -49,7 +49,10 @@ static sluice_status initialize_value(sluice__rank *rank, const sluice__value *v
     float *part;
     if (!pipeline->ops->computes) return SLUICE_OK; /* a virtual device holds none */
     SLUICE__TRY(sluice__alloc(&part, (size_t)elements, sizeof *part));
-    sluice_status status = upload_initial(rank, value, part, elements);
+    sluice_status status =
+        pipeline->options.zero_parameters
+            ? ops->zero(rank->stream, rank->arena + value->master, sluice__master_bytes(value))
+            : upload_initial(rank, value, part, elements);
     if (status == SLUICE_OK) status = sluice__store_working(rank, value);
     for (int k = 0; k < pipeline->program->options.states && status == SLUICE_OK; k++)
         status =

@@ -13,8 +13,11 @@ enum { PROMPT, SINGLE };
 
 static const sluice_plan_forward single = {"single tokens", 1, 1};
 
-void sluice_generation_options(sluice_pipeline_options *options, int microbatches) {
-    options->samples       = (int64_t)microbatches * SLUICE_PROMPT_TOKENS;
+/* No micro-batch is longer than the cache: devices warm up with whole ones. */
+void sluice_generation_options(sluice_pipeline_options *options, int microbatches,
+                               int64_t capacity) {
+    const int64_t tokens   = capacity < SLUICE_PROMPT_TOKENS ? capacity : SLUICE_PROMPT_TOKENS;
+    options->samples       = microbatches * tokens;
     options->inference     = true;
     options->forwards      = &single;
     options->forward_count = 1;

@@ -109,8 +109,10 @@ static int32_t sample_some(heap *h, double *weights, int64_t k, const sluice_sam
         total += weights[taken] = weight_of(h->logits, take(h), largest, s->temperature);
     for (int64_t t = 0; k == count && t < count; t++)
         total += weight_of(h->logits, t, largest, s->temperature);
-    for (; n < k && (n == 0 || kept < s->top_p * total); kept += weights[n++])
+    for (; n < k && (n == 0 || kept < s->top_p * total); n++) {
         if (n == taken) weights[taken++] = weight_of(h->logits, take(h), largest, s->temperature);
+        kept += weights[n];
+    }
     const double at = draw(s->seed, number) * kept;
     for (; chosen + 1 < n && sum + weights[chosen] <= at; chosen++) sum += weights[chosen];
     return h->tokens[count - 1 - chosen];

@@ -27,9 +27,10 @@ static bool goes_on(const sluice_utf8 *state, unsigned char byte) {
 }
 
 static size_t replace(char *out, sluice_utf8 *state) {
-    memcpy(out, "\xEF\xBF\xBD", 3);
+    static const char replacement[3] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
+    memcpy(out, replacement, sizeof replacement);
     state->count = 0;
-    return 3;
+    return sizeof replacement;
 }
 
 /* Hold the byte; if the character is whole then, or none begins so, it is written. */
@@ -39,7 +40,7 @@ static size_t hold(char *out, sluice_utf8 *state, unsigned char byte) {
     const int length            = length_of((unsigned char)state->held[0], &low, &high);
     if (length == 0) return replace(out, state);
     if (state->count < length) return 0;
-    memcpy(out, state->held, (size_t)length);
+    for (int k = 0; k < length; k++) out[k] = state->held[k];
     state->count = 0;
     return (size_t)length;
 }

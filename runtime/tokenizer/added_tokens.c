@@ -4,7 +4,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/tokenizer/utf8.h"
+#include "runtime/tokenizer/characters.h"
 
 struct sluice__added_node {
     uint32_t first, next; /* child and sibling; 0: none */

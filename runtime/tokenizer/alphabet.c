@@ -3,7 +3,7 @@
  */
 #include "runtime/tokenizer/alphabet.h"
 
-#include "runtime/tokenizer/utf8.h"
+#include "runtime/tokenizer/characters.h"
 
 /* Bytes that Latin-1 prints as a visible character stand for it. */
 static bool is_visible(int byte) {

@@ -8,7 +8,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/tokenizer/utf8.h"
+#include "runtime/tokenizer/characters.h"
 
 /* No character from LAST on changes, in Unicode 15. */
 enum { CODES = 0x110000, LAST = 0x30000, MAX_DECOMPOSED = 32 };

@@ -9,7 +9,7 @@
  * a space are known to be in two words, the search starts between the last of them.
  */
 #include "runtime/tokenizer/bpe.h"
-#include "runtime/tokenizer/utf8.h"
+#include "runtime/tokenizer/characters.h"
 
 /* What is looked through: a part of the text, or what it was composed to. */
 typedef struct view {
@@ -172,9 +172,19 @@ static bool has_spaces(const sluice_bpe *bpe, const sluice__added *added) {
     return false;
 }
 
+/* Whether some pattern cuts between a letter and a space, and none does more to them. */
+static bool ends_words(const sluice_bpe *bpe) {
+    bool does = false;
+    for (int k = 0; k < bpe->split_count; k++) {
+        if (!bpe->splits[k].ends_words && !bpe->splits[k].is_digits) return false;
+        does = does || bpe->splits[k].ends_words;
+    }
+    return does;
+}
+
 /* The last cut that is one without doubt: behind a letter, before a space. */
 static size_t last_word(const sluice_bpe *bpe, const char *text, size_t bytes) {
-    if (bpe->split_count == 0 || !bpe->splits[0].ends_words) return 0;
+    if (!ends_words(bpe)) return 0;
     if (has_spaces(bpe, &bpe->as_is) || has_spaces(bpe, &bpe->composed)) return 0;
     for (size_t at = bytes; at-- > 1;)
         if (is_letter(text[at - 1]) &&
@@ -188,6 +198,7 @@ size_t sluice_bpe_cut(const sluice_bpe *bpe, const char *text, size_t bytes) {
     const size_t end = bytes - sluice__utf8_unfinished(text, bytes);
     by.best          = begin_of_valid(text, last_word(bpe, text, end), end);
     if (sluice__matcher_make(&by.matcher) != SLUICE_OK) return by.best;
+    sluice__matcher_allow(&by.matcher, bytes);
     const view part = {text + by.best, end - by.best, by.best, NULL};
     if (part.bytes > 0) find_added(&by, &part, &bpe->as_is, look_at_composed);
     sluice__matcher_free(&by.matcher);

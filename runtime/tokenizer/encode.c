@@ -5,7 +5,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/tokenizer/bpe.h"
-#include "runtime/tokenizer/utf8.h"
+#include "runtime/tokenizer/characters.h"
 #include "runtime/tokenizer/word_cache.h"
 #include "runtime/tokenizer/word_merges.h"
 
@@ -157,6 +157,7 @@ static sluice_status encode_composed(sluice_ids *out, sluice_bpe_encoder *encode
 sluice_status sluice_bpe_encode(sluice_ids *out, sluice_bpe_encoder *encoder, const char *text,
                                 size_t bytes) {
     const sluice_bpe *const bpe = encoder->bpe;
+    sluice__matcher_allow(&encoder->matcher, bytes);
     for (size_t at = 0; at < bytes;) {
         const size_t valid = sluice__utf8_valid(text + at, bytes - at);
         if (valid > 0)

@@ -25,6 +25,14 @@ const char sluice__llama3_pattern[] = LETTERS AFTER_LETTERS;
 const char sluice__qwen2_pattern[] =
     LETTERS "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
+const char sluice__digit_pattern[]  = "\\p{N}";
+const char sluice__digits_pattern[] = "\\p{N}+";
+
+bool sluice__pattern_is_digits(const char *expression) {
+    return strcmp(expression, sluice__digit_pattern) == 0 ||
+           strcmp(expression, sluice__digits_pattern) == 0;
+}
+
 bool sluice__pattern_ends_words(const char *expression) {
     return strcmp(expression, sluice__gpt2_pattern) == 0 ||
            strcmp(expression, sluice__llama3_pattern) == 0 ||

@@ -16,7 +16,11 @@ sluice_status sluice__pattern_translate(sluice__text *out, const char *expressio
 
 /* The expressions of GPT-2, Llama 3 and Qwen 2. */
 extern const char sluice__gpt2_pattern[], sluice__llama3_pattern[], sluice__qwen2_pattern[];
-/* Whether it is one of them: no word has a letter and a space behind it. */
+/* Those of the pre-tokenizer Digits: one by one, and all that follow each other. */
+extern const char sluice__digit_pattern[], sluice__digits_pattern[];
+/* Whether it is one of the three models': no word has a letter and a space behind it. */
 bool sluice__pattern_ends_words(const char *expression);
+/* Whether it is one of Digits: it matches neither letters nor spaces. */
+bool sluice__pattern_is_digits(const char *expression);
 
 #endif

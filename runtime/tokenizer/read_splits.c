@@ -87,6 +87,15 @@ static sluice_status read_split(sluice_bpe *to, json_t *object) {
     return sluice__add_split(to, regex ? regex : characters, !regex);
 }
 
+static sluice_status read_digits(sluice_bpe *to, json_t *object) {
+    static const char *const known[] = {"type", "individual_digits", NULL};
+    static const char where[]        = "the Digits pre-tokenizer";
+    bool is_each                     = false;
+    SLUICE__TRY(sluice__bpe_keys(object, known, where));
+    SLUICE__TRY(sluice__bpe_flag(&is_each, object, "individual_digits", false, where));
+    return sluice__add_split(to, is_each ? sluice__digit_pattern : sluice__digits_pattern, false);
+}
+
 static sluice_status read_part(sluice_bpe *to, bool *is_done, json_t *object) {
     const char *type = NULL;
     SLUICE__TRY(sluice__bpe_type(&type, object, "a pre-tokenizer"));
@@ -94,11 +103,12 @@ static sluice_status read_part(sluice_bpe *to, bool *is_done, json_t *object) {
         return sluice__fail(SLUICE_E_UNSUPPORTED,
                             "a pre-tokenizer (%.60s) after ByteLevel is not supported", type);
     if (strcmp(type, "Split") == 0) return read_split(to, object);
+    if (strcmp(type, "Digits") == 0) return read_digits(to, object);
     *is_done = strcmp(type, "ByteLevel") == 0;
     if (*is_done) return read_byte_level(to, object);
     return sluice__fail(SLUICE_E_UNSUPPORTED,
                         "a pre-tokenizer of type '%.60s' is not supported; ByteLevel, and Split "
-                        "before it, are",
+                        "and Digits before it, are",
                         type);
 }
 

@@ -116,7 +116,7 @@ static sluice_status split_line(halves *to, const char *line, size_t bytes, size
                                 const char *where) {
     const char *const space = memchr(line, ' ', bytes);
     const size_t left       = space ? (size_t)(space - line) : bytes;
-    if (!space || memchr(space + 1, ' ', bytes - left - 1))
+    if (!space || memchr(space + 1, ' ', bytes - left - 1) || memchr(line, '\0', bytes))
         return sluice__fail(SLUICE_E_PARSE,
                             "%s: merge %zu, '%.*s', is not two tokens with a space between them",
                             where, order, (int)(bytes < 60 ? bytes : 60), line);

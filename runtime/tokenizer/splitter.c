@@ -81,6 +81,7 @@ sluice_status sluice__splitter_make(sluice__splitter *out, const char *pattern, 
     made.is_compiled =
         pcre2_jit_compile(made.code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
     made.ends_words = !is_literal && sluice__pattern_ends_words(pattern);
+    made.is_digits  = !is_literal && sluice__pattern_is_digits(pattern);
     *out            = made;
     return SLUICE_OK;
 }
@@ -114,6 +115,12 @@ void sluice__matcher_free(sluice__matcher *matcher) {
     pcre2_match_data_free(matcher->data);
     pcre2_match_context_free(matcher->context);
     pcre2_jit_stack_free(matcher->stack);
+}
+
+void sluice__matcher_allow(const sluice__matcher *matcher, size_t bytes) {
+    enum { STEPS = 10000000, STEPS_PER_BYTE = 8 };
+    const size_t limit = bytes < UINT32_MAX / 16 ? STEPS + STEPS_PER_BYTE * bytes : UINT32_MAX / 2;
+    (void)pcre2_set_match_limit(matcher->context, (uint32_t)limit);
 }
 
 static sluice_status too_hard(int error, size_t from) {

@@ -18,6 +18,7 @@ typedef struct sluice__splitter {
     bool is_compiled; /* into instructions of this processor */
     bool looks_back;  /* a match depends on text before it */
     bool ends_words;  /* sluice__pattern_ends_words() */
+    bool is_digits;   /* sluice__pattern_is_digits() */
 } sluice__splitter;
 
 /* From a regular expression, or from a text that stands for itself. E_UNSUPPORTED, E_PARSE,
@@ -33,6 +34,8 @@ typedef struct sluice__matcher {
 } sluice__matcher;
 sluice_status sluice__matcher_make(sluice__matcher *out); /* E_HOST_MEMORY */
 void sluice__matcher_free(sluice__matcher *matcher);
+/* Before texts of so many bytes are matched: a match may take steps in proportion. */
+void sluice__matcher_allow(const sluice__matcher *matcher, size_t bytes);
 
 /* The next match from `from`: E_UNSUPPORTED if it takes too many steps. */
 typedef struct sluice__split_match {

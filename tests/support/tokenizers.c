@@ -4,8 +4,8 @@
 
 #include "tests/support/support.h"
 
-const char *const tokenizer_kinds[] = {"gpt2",  "llama3",   "qwen2",
-                                       "added", "sequence", "vocab_json"};
+const char *const tokenizer_kinds[] = {"gpt2",     "llama3", "qwen2",     "added",
+                                       "sequence", "digits", "vocab_json"};
 
 static tokenizer open_files(const char *kind, sluice_tokenizer *files) {
     tokenizer made = {.kind = kind};

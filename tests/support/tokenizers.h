@@ -6,9 +6,10 @@
 #include "sluice/tokenizer.h"
 #include "tests/support/support.h"
 
-/* One of the folders there: "gpt2", "llama3", "qwen2", "added", "sequence", "vocab_json". */
+/* One of the folders there: "gpt2", "llama3", "qwen2", "added", "sequence", "digits",
+ * "vocab_json". */
 extern const char *const tokenizer_kinds[];
-enum { TOKENIZER_KINDS = 6 };
+enum { TOKENIZER_KINDS = 7 };
 
 typedef struct tokenizer {
     const char *kind;

@@ -115,17 +115,17 @@ grep -qE "^sluice: 5 tokens after a prompt of [0-9]+ in [0-9.]+ s; [0-9.]+ token
 
 # ---- memory: the cache is planned, and what does not fit is refused ----
 
-for tokens in 40 100; do
+for tokens in 60 120; do
     run sample run --prompt "$(head -c 20 prompt.txt)" --tokens $tokens --explain-memory --ranks 1
     grep -qE "gradients|optimizer" stdout.txt && complain "generation plans memory for training"
     has stdout.txt "keys, values and logits of the sequence"
     sed -n 's/^rank 0: .*(\([0-9]*\) bytes).*/\1/p' stdout.txt >arena.$tokens
 done
 # 60 positions more: keys and values of 16 floats in 2 blocks.
-[ $(($(cat arena.100) - $(cat arena.40))) -eq $((60 * 2 * 2 * 16 * 4)) ] ||
-    complain "arenas are $(cat arena.40) and $(cat arena.100)"
-succeed sample run --prompt "$(head -c 20 prompt.txt)" --tokens 100 --ranks 1 --memory-limit "$(cat arena.100)"
-fails 1 "more than the limit of" sample run --prompt "$(head -c 20 prompt.txt)" --tokens 100 --ranks 1 --memory-limit $(($(cat arena.100) - 1))
+[ $(($(cat arena.120) - $(cat arena.60))) -eq $((60 * 2 * 2 * 16 * 4)) ] ||
+    complain "arenas are $(cat arena.60) and $(cat arena.120)"
+succeed sample run --prompt "$(head -c 20 prompt.txt)" --tokens 120 --ranks 1 --memory-limit "$(cat arena.120)"
+fails 1 "more than the limit of" sample run --prompt "$(head -c 20 prompt.txt)" --tokens 120 --ranks 1 --memory-limit $(($(cat arena.120) - 1))
 has stderr.txt "use more --ranks, or fewer --tokens, a shorter prompt, or a larger --memory-limit"
 
 # ---- bad input ----

@@ -138,7 +138,7 @@ resumed() { # resumed WHAT: to the same result.
     succeed train texts "${little[@]}" --steps 4 --resume text --quiet
     [ "$(digest_of stdout.txt)" = "$weights" ] || complain "$1: weights $(digest_of stdout.txt), expected $weights"
 }
-cp -r text kept
+cp -rp text kept
 made=$(stat -c %y text/tokens.bin)
 resumed "resumed"
 [ "$(stat -c %y text/tokens.bin)" = "$made" ] || complain "resumed, the text is tokenized again"

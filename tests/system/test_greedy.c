@@ -77,7 +77,7 @@ static void expect_tokens(const char *name, const json_t *expected, int ranks) {
     sluice_generator *generator     = NULL;
     subject s                       = {0};
     options.threads                 = 1;
-    sluice_generation_options(&options, 2);
+    sluice_generation_options(&options, 2, prompt + count);
     read_config(&s, name);
     assert_ok(sluice_model_for_generation(&s.model, &s.config, prompt + count));
     open_subject(&s, name, &options, ranks, 2);

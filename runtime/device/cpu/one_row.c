@@ -8,9 +8,8 @@
 #include "runtime/device/cpu/loops.h"
 
 enum {
-    COLUMNS = 128,     /* of a task, where a column is not contiguous */
-    TASK    = 1 << 16, /* elements of a task, where it is */
-    AHEAD   = 8        /* rows that are requested before they are used */
+    COLUMNS = 128,    /* of a task, where a column is not contiguous */
+    TASK    = 1 << 16 /* elements of a task, where it is */
 };
 
 int64_t sluice__row_columns(const sluice__product *whole) {
@@ -34,8 +33,6 @@ SLUICE__LOOP void down_loop(const sluice__product *p) {
     for (; i + 4 <= p->inner; i += 4, b += 4 * p->b_stride) {
         const float *const restrict x = p->a + i, *const b1 = b + p->b_stride,
                                     *const b2 = b1 + p->b_stride, *const b3 = b2 + p->b_stride;
-        for (int64_t j = 0; j < p->columns; j += 16)
-            for (int64_t r = 0; r < 4; r++) __builtin_prefetch(b + (AHEAD + r) * p->b_stride + j);
         for (int64_t j = 0; j < p->columns; j++)
             sum[j] += (x[0] * b[j] + x[1] * b1[j]) + (x[2] * b2[j] + x[3] * b3[j]);
     }
@@ -45,30 +42,27 @@ SLUICE__LOOP void down_loop(const sluice__product *p) {
 }
 SLUICE__VERSIONS(down, (const sluice__product *p), (p))
 
+SLUICE__LOOP void add_products(sluice__lanes *sum, const float *a, const float *b) {
+    sluice__lanes x, y;
+    sluice__load(&x, a);
+    sluice__load(&y, b);
+    *sum += x * y;
+}
+
 /* Along the rows of b, each of which is one column of the product. */
 SLUICE__LOOP void along_loop(const sluice__product *p) {
+    const int64_t lanes = SLUICE__LANES;
     for (int64_t j = 0; j < p->columns; j++) {
         const float *const b = p->b + j * p->b_stride;
-        sluice__lanes even = {0}, odd = {0}, third = {0}, fourth = {0}, x, y;
-        int64_t i = 0;
-        for (; i + 2 * SLUICE__PAIR <= p->inner; i += 2 * SLUICE__PAIR) {
-            sluice__load(&x, p->a + i);
-            sluice__load(&y, b + i);
-            even += x * y;
-            sluice__load(&x, p->a + i + SLUICE__LANES);
-            sluice__load(&y, b + i + SLUICE__LANES);
-            odd += x * y;
-            sluice__load(&x, p->a + i + 2 * SLUICE__LANES);
-            sluice__load(&y, b + i + 2 * SLUICE__LANES);
-            third += x * y;
-            sluice__load(&x, p->a + i + 3 * SLUICE__LANES);
-            sluice__load(&y, b + i + 3 * SLUICE__LANES);
-            fourth += x * y;
-        }
-        even      = (even + odd) + (third + fourth);
-        float sum = sluice__add_lanes(&even);
-        for (; i < p->inner; i++) sum += p->a[i] * b[i];
-        finish(p->c + j, &sum, p->alpha, p->beta, 1);
+        sluice__lanes sum[4] = {{0}};
+        int64_t i            = 0;
+        for (; i + 4 * lanes <= p->inner; i += 4 * lanes)
+            for (int64_t k = 0; k < 4; k++)
+                add_products(&sum[k], p->a + i + k * lanes, b + i + k * lanes);
+        sum[0]      = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        float total = sluice__add_lanes(&sum[0]);
+        for (; i < p->inner; i++) total += p->a[i] * b[i];
+        finish(p->c + j, &total, p->alpha, p->beta, 1);
     }
 }
 SLUICE__VERSIONS(along, (const sluice__product *p), (p))

@@ -8,7 +8,7 @@
 
 #include "sluice/plan.h"
 
-enum { SAMPLES = 6 };
+enum { SAMPLES = 6, WORDS = VOCABULARY * 24 /* elements of the embedding */ };
 
 static sluice_plan *make_plan(const sluice_model *model, int ranks, int microbatches) {
     sluice_schedule *schedule   = make_schedule("forward-only", ranks, microbatches);
@@ -101,19 +101,37 @@ static void parameters_are_read_and_written(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = open_pipeline(model, 3, 2);
-    float values[VOCABULARY * 24], again[VOCABULARY * 24];
+    float values[WORDS], again[WORDS];
     const double before = evaluate(pipeline, SAMPLES);
     assert_int_equal(sluice_pipeline_state_count(pipeline), sluice_model_use_count(model) - 1);
-    assert_ok(sluice_pipeline_read_parameter(values, VOCABULARY * 24, pipeline,
-                                             "transformer.wte.weight"));
-    for (int k = 0; k < VOCABULARY * 24; k++) values[k] *= 2;
-    assert_ok(sluice_pipeline_write_parameter(pipeline, "transformer.wte.weight", values,
-                                              VOCABULARY * 24));
-    assert_ok(
-        sluice_pipeline_read_parameter(again, VOCABULARY * 24, pipeline, "transformer.wte.weight"));
+    assert_ok(sluice_pipeline_read_parameter(values, WORDS, pipeline, "transformer.wte.weight"));
+    for (int k = 0; k < WORDS; k++) values[k] *= 2;
+    assert_ok(sluice_pipeline_write_parameter(pipeline, "transformer.wte.weight", values, WORDS));
+    assert_ok(sluice_pipeline_read_parameter(again, WORDS, pipeline, "transformer.wte.weight"));
     assert_memory_equal(values, again, sizeof values);
     if (evaluate(pipeline, SAMPLES) == before) fail_msg("a parameter is not what it was set to");
     sluice_pipeline_close(pipeline);
+    sluice_model_free(model);
+}
+
+/* What is read from a file first need not be drawn. */
+static void parameters_may_be_zero_at_first(void **state) {
+    (void)state;
+    sluice_model *model             = make_model(true);
+    sluice_schedule *schedule       = make_schedule("forward-only", 2, 2);
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_pipeline *pipeline       = NULL;
+    float values[WORDS], gain[24];
+    options.samples         = SAMPLES;
+    options.inference       = true;
+    options.zero_parameters = true;
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
+    assert_ok(sluice_pipeline_read_parameter(values, WORDS, pipeline, "transformer.wte.weight"));
+    assert_ok(sluice_pipeline_read_parameter(gain, 24, pipeline, "transformer.ln_f.weight"));
+    for (int k = 0; k < WORDS; k++) assert_true(values[k] == 0);
+    for (int k = 0; k < 24; k++) assert_true(gain[k] == 0);
+    sluice_pipeline_close(pipeline);
+    sluice_schedule_free(schedule);
     sluice_model_free(model);
 }
 
@@ -189,6 +207,7 @@ int main(void) {
         cmocka_unit_test(an_arena_holds_parameters_and_what_forwards_need),
         cmocka_unit_test(the_loss_is_that_of_a_pipeline_that_trains),
         cmocka_unit_test(parameters_are_read_and_written),
+        cmocka_unit_test(parameters_may_be_zero_at_first),
         cmocka_unit_test(a_step_is_refused),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(further_programs_share_the_region),

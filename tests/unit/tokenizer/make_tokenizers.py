@@ -96,7 +96,15 @@ def sequence(files):
     return train(made, 1500, files, ["<|end|>"])
 
 
-KINDS = {kind.__name__: kind for kind in (gpt2, llama3, qwen2, added, sequence)}
+def digits(files):
+    """As SmolLM's: digits one by one, then GPT-2's pattern."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                                  pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    return train(made, 800, files, ["<|endoftext|>"])
+
+
+KINDS = {kind.__name__: kind for kind in (gpt2, llama3, qwen2, added, sequence, digits)}
 
 
 def lines_of(merges):

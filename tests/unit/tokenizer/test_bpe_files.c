@@ -141,7 +141,8 @@ static const refusal refusals[] = {
     {"pre_tokenizer", "null", UNSUPPORTED,
      "the tokenizer has no ByteLevel pre-tokenizer: only BPE on bytes is supported"},
     {"pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"_\"}", UNSUPPORTED,
-     "a pre-tokenizer of type 'Metaspace' is not supported; ByteLevel, and Split before it, are"},
+     "a pre-tokenizer of type 'Metaspace' is not supported; ByteLevel, and Split and Digits before "
+     "it, are"},
     {"pre_tokenizer",
      "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"}]}",
      UNSUPPORTED, "a pre-tokenizer (Digits) after ByteLevel is not supported"},
@@ -343,6 +344,14 @@ static void wrong_pairs_are_refused(void **state) {
                "merges.txt: merge 2 needs token 'ac', which is not there");
     (void)make(pair_of_files("a b c\n"), PARSE,
                "merges.txt: merge 1, 'a b c', is not two tokens with a space between them");
+    sluice_tokenizer *const zeros = pair_of_files("a b");
+    zeros->list[1].bytes[1]       = '\0'; /* of "a b" */
+    (void)make(zeros, PARSE,
+               "merges.txt: merge 1, 'a', is not two tokens with a space between them");
+    sluice_tokenizer *const nul_in_one = pair_of_files("a? b");
+    nul_in_one->list[1].bytes[1]       = '\0'; /* which jansson would take for its end */
+    (void)make(nul_in_one, PARSE,
+               "merges.txt: merge 1, 'a', is not two tokens with a space between them");
     sluice_tokenizer *const files = pair_of_files("a b");
     add_file(files, "added_tokens.json", "{\"<y>\": 97}");
     (void)make(files, PARSE, "two tokens have id 97, and '<y>' is one of them");

@@ -2,8 +2,8 @@
 /* test_bpe_parts.c -- parts of a tokenizer against the plainest programs for the same: merges of
  * short and long words, UTF-8, the alphabet of bytes, NFC. */
 #include "runtime/tokenizer/alphabet.h"
+#include "runtime/tokenizer/characters.h"
 #include "runtime/tokenizer/composed.h"
-#include "runtime/tokenizer/utf8.h"
 #include "runtime/tokenizer/word_merges.h"
 #include "tests/support/support.h"
 

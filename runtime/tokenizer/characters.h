@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* utf8.h -- characters of UTF-8: where one ends, and its code point. */
-#ifndef SLUICE_TOKENIZER_UTF8_H
-#define SLUICE_TOKENIZER_UTF8_H
+/* characters.h -- characters of UTF-8: where one ends, and its code point. */
+#ifndef SLUICE_TOKENIZER_CHARACTERS_H
+#define SLUICE_TOKENIZER_CHARACTERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

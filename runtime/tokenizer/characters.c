@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* utf8.c -- characters of UTF-8: where one ends, its code point, and what kind it is. */
-#include "runtime/tokenizer/utf8.h"
+/* characters.c -- characters of UTF-8: where one ends, its code point, and what kind it is. */
+#include "runtime/tokenizer/characters.h"
 
 #include <string.h>
 #include <utf8proc.h>
