@@ -7,9 +7,9 @@ and standard error together, where "..." stands for any lines, or none. Other li
 behind another, apart from white space and these:
 
 - Times, rates, threads and bubbles are the machine's: not compared.
-- Amounts of text and memory, epochs, perplexities and the losses of single steps move with the repository, which is
-  the text: within 25 %.
-- Other numbers with a point or an exponent are within 10 %, whole numbers are equal.
+- Amounts of text, epochs, perplexities and the losses of single steps move with the repository, which is the text:
+  within 25 %.
+- Other numbers with a point or an exponent, and bytes, are within 10 %; whole numbers are equal.
 - Bits depend on the machine, so digests of weights and texts that `sluice sample` generates are compared among
   themselves: what is the same twice on the page is so in the run, and what differs differs.
 - Of `sluice info` the first word of each line counts.
@@ -28,7 +28,7 @@ import sys
 MACHINE = re.compile(r"\d+:\d\d left|[\d.]+ ([kM] )?tok(ens)?/s|[\d.]+ MB/s|in [\d.]+ s\b|\d+ threads?( each)?"
                      r"|bubble [\d.]+ %")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
-AMOUNT_AFTER = re.compile(r" (files?|[KMG]iB|tokens?|bytes|windows|to train on|held out)\b")
+AMOUNT_AFTER = re.compile(r" (files?|KiB|tokens?|windows|to train on|held out)\b")
 AMOUNT_BEFORE = re.compile(r"(epoch|perplexity|over|^tokens|step \d+/\d+ ~?loss) $")
 DIGEST = re.compile(r"^weights ([0-9a-f]{16})$")
 REPORT = "sluice: "
@@ -64,7 +64,7 @@ def tolerance(line, match):
     """How far the number of the page that was matched may be away, as a share of it."""
     if AMOUNT_AFTER.match(line, match.end()) or AMOUNT_BEFORE.search(line[:match.start()]):
         return 0.25
-    return 0.0 if match.group().isdigit() else 0.1
+    return 0.0 if match.group().isdigit() and not line.startswith(" bytes", match.end()) else 0.1
 
 
 def alike(shown, got, bless=False):
