@@ -97,9 +97,10 @@ static bool is_whole_word(const sluice__added_search *in, const sluice__added_ma
            !(match->end < in->bytes && sluice__is_word(sluice__utf8_code(in->text + match->end)));
 }
 
-/* Where the white space before `at` begins, from the end of the token before that on. */
+/* Where the white space before `at` begins, or the token before that ends. A token may begin in
+ * white space that the one before took. */
 static size_t begin_of_spaces(const sluice__added_search *in, size_t at) {
-    if (at <= in->done) return in->done;
+    if (at <= in->done) return at;
     return at - sluice__spaces_at_end(in->text + in->done, at - in->done);
 }
 

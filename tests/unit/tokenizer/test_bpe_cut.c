@@ -108,6 +108,16 @@ static void cuts_are_as_late_as_can_be(void **state) {
     tokenizer_close(&added), tokenizer_close(&bytes), tokenizer_close(&spaced);
 }
 
+/* The white space that the first token takes is the beginning of the second one. */
+static void tokens_in_white_space_stay_whole(void **state) {
+    tokenizer by = tokenizer_open_changed("added", "<both>", "\\n\\nYY");
+    (void)state;
+    expect_cut(&by, "<sep>\n\nYY", 0); /* at 7 there would be no second one */
+    expect_cut(&by, "<sep>\n\nYY.", 9);
+    expect_cut(&by, "<sep>\n\n.", 7);
+    tokenizer_close(&by);
+}
+
 /* ---- letters ---- */
 
 static size_t print_letter(char *out, int32_t code) {
@@ -188,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_have_the_tokens_of_the_whole),
         cmocka_unit_test(cuts_are_as_late_as_can_be),
+        cmocka_unit_test(tokens_in_white_space_stay_whole),
         cmocka_unit_test(all_characters_may_end_words),
         cmocka_unit_test(long_texts_are_cut_at_once),
     };
