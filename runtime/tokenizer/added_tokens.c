@@ -97,16 +97,27 @@ static bool is_whole_word(const sluice__added_search *in, const sluice__added_ma
            !(match->end < in->bytes && sluice__is_word(sluice__utf8_code(in->text + match->end)));
 }
 
+/* Where the white space before `at` begins, or the token before that ends. A token may begin in
+ * white space that the one before took. */
+static size_t begin_of_spaces(const sluice__added_search *in, size_t at) {
+    if (at <= in->done) return at;
+    return at - sluice__spaces_at_end(in->text + in->done, at - in->done);
+}
+
+/* Where the white space from `at` on ends. There may be a token at each place of a run, which is
+ * looked through once. */
+static size_t end_of_spaces(sluice__added_search *in, size_t at) {
+    if (at >= in->spaces_from && at < in->spaces_to) return in->spaces_to;
+    in->spaces_from = at;
+    in->spaces_to   = at + sluice__spaces_at_start(in->text + at, in->bytes - at);
+    return in->spaces_to;
+}
+
 /* With the white space that belongs to it. */
 static void widen(sluice__added_match *match, const sluice__added_token *token,
-                  const sluice__added_search *search) {
-    if (token->takes_left) {
-        const size_t left = match->begin - sluice__spaces_at_end(search->text, match->begin);
-        match->begin      = left > search->done ? left : search->done;
-    }
-    if (token->takes_right)
-        match->end +=
-            sluice__spaces_at_start(search->text + match->end, search->bytes - match->end);
+                  sluice__added_search *search) {
+    if (token->takes_left) match->begin = begin_of_spaces(search, match->begin);
+    if (token->takes_right) match->end = end_of_spaces(search, match->end);
 }
 
 /* Whether what a token takes, or whether it is one, depends on text that is not there yet. */

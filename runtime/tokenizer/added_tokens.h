@@ -41,6 +41,7 @@ typedef struct sluice__added_search {
     size_t done;        /* where the last one ended, with its white space */
     bool is_unfinished; /* more text may follow */
     size_t open;        /* then: where a token may begin that is not decided yet; or `bytes` */
+    size_t spaces_from, spaces_to; /* of the last run of white space behind a token; 0, 0 */
     size_t barred_from, barred_to; /* the last token that was none, as it is not a word; 0, 0 */
 } sluice__added_search;
 

@@ -5,9 +5,11 @@
  * A text is cut where its first pattern cuts it whatever follows: PCRE2 says of a match whether it
  * looked at the text's end. What is before the cut must also be cut by itself as it is in the whole
  * text, where its last spaces are followed by others; that is tried. Before all that come the
- * tokens that are found in the text, and what NFC may compose with what follows. Where a letter and
- * a space are known to be in two words, the search starts between the last of them.
+ * tokens that are found in the text, and what NFC may compose with what follows. Where a word is
+ * known to end, as the pattern is a known one, the search starts behind the last of them.
  */
+#include <string.h>
+
 #include "runtime/tokenizer/bpe.h"
 #include "runtime/tokenizer/characters.h"
 
@@ -154,26 +156,35 @@ static size_t begin_of_valid(const char *text, size_t from, size_t bytes) {
     }
 }
 
-static bool is_space(char c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+/* What may follow a cut that is one without doubt: of the last of them no token must have any. */
+static const char *const marks[] = {"\xE3\x80\x81", "\xE3\x80\x82", "\xEF\xBC\x8C"};
+enum { MARKS = sizeof marks / sizeof *marks, MARK_BYTES = 3 };
+
+static bool is_mark(const char *text, size_t bytes) {
+    for (size_t k = 0; bytes >= MARK_BYTES && k < MARKS; k++)
+        if (memcmp(text, marks[k], MARK_BYTES) == 0) return true;
+    return false;
 }
 
-static bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+static bool has_end(const char *text, size_t bytes) {
+    for (size_t at = 0; at < bytes; at++)
+        if (text[at] == ' ' || (text[at] >= '\t' && text[at] <= '\r') ||
+            is_mark(text + at, bytes - at))
+            return true;
+    return false;
 }
 
-/* Whether a token might be over the end of a word and the space behind it. */
-static bool has_spaces(const sluice_bpe *bpe, const sluice__added *added) {
+/* Whether a token might be over the end of a word and what is behind it. */
+static bool takes_ends(const sluice_bpe *bpe, const sluice__added *added) {
     for (size_t k = 0; k < added->count; k++) {
         const sluice__token *const token = sluice__tokens_get(&bpe->tokens, added->list[k].id);
         if (added->list[k].takes_right) return true;
-        for (size_t n = 0; n < token->bytes; n++)
-            if (is_space(bpe->tokens.bytes[token->at + n])) return true;
+        if (has_end(bpe->tokens.bytes + token->at, token->bytes)) return true;
     }
     return false;
 }
 
-/* Whether some pattern cuts between a letter and a space, and none does more to them. */
+/* Whether some pattern cuts where words end, and none does more there. */
 static bool ends_words(const sluice_bpe *bpe) {
     bool does = false;
     for (int k = 0; k < bpe->split_count; k++) {
@@ -183,14 +194,41 @@ static bool ends_words(const sluice_bpe *bpe) {
     return does;
 }
 
-/* The last cut that is one without doubt: behind a letter, before a space. */
+/* Letters in all versions of Unicode that there are, and after NFC: of the alphabets that have no
+ * spaces, or few. */
+static bool is_letter(int32_t code) {
+    static const int32_t letters[][2] = {{'A', 'Z'},       {'a', 'z'},       {0x3041, 0x3096},
+                                         {0x30A1, 0x30FA}, {0x30FC, 0x30FE}, {0x3400, 0x4DB5},
+                                         {0x4E00, 0x9FA5}, {0xAC00, 0xD7A3}};
+    for (size_t k = 0; k < sizeof letters / sizeof *letters; k++)
+        if (code >= letters[k][0] && code <= letters[k][1]) return true;
+    return false;
+}
+
+/* The character before `at`; a space if it is none that is whole. */
+static int32_t code_before(const char *text, size_t at) {
+    for (size_t back = 1; back <= 4 && back <= at; back++)
+        if (sluice__utf8_length(text + at - back, back) == back)
+            return sluice__utf8_code(text + at - back);
+    return ' ';
+}
+
+/* Every one of the patterns cuts before a space, unless there is one before it, and looks no
+ * further. They cut between a letter and what is none as well, but what follows gets a space in
+ * front if anything does. */
+static bool is_word_end(const sluice_bpe *bpe, const char *text, size_t bytes, size_t at) {
+    if (text[at] == ' ') return !sluice__is_space(code_before(text, at));
+    if (bpe->space_at >= 0) return false;
+    if (text[at] != '\n' && !is_mark(text + at, bytes - at)) return false;
+    return is_letter(code_before(text, at));
+}
+
+/* The last cut that is one without doubt. */
 static size_t last_word(const sluice_bpe *bpe, const char *text, size_t bytes) {
     if (!ends_words(bpe)) return 0;
-    if (has_spaces(bpe, &bpe->as_is) || has_spaces(bpe, &bpe->composed)) return 0;
+    if (takes_ends(bpe, &bpe->as_is) || takes_ends(bpe, &bpe->composed)) return 0;
     for (size_t at = bytes; at-- > 1;)
-        if (is_letter(text[at - 1]) &&
-            (text[at] == ' ' || (text[at] == '\n' && bpe->space_at != 0)))
-            return at;
+        if (is_word_end(bpe, text, bytes, at)) return at;
     return 0;
 }
 

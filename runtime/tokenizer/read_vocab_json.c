@@ -14,21 +14,31 @@ typedef struct sources {
     json_t *vocabulary, *config, *added, *specials; /* NULL: no such file */
     const sluice__tokenizer_file *merges;
     sluice__new_token *tokens;
-    size_t count;
+    size_t count, space;
+    json_t *indices; /* in the list, by text */
 } sources;
 
 /* ---- the list of added tokens ---- */
 
 static sluice__new_token *find(const sources *in, const char *text) {
-    for (size_t k = 0; k < in->count; k++)
-        if (strcmp(in->tokens[k].text, text) == 0) return &in->tokens[k];
-    return NULL;
+    const json_t *const index = json_object_get(in->indices, text);
+    return index ? &in->tokens[json_integer_value(index)] : NULL;
+}
+
+static sluice_status reserve_token(sources *in) {
+    if (in->count < in->space) return SLUICE_OK;
+    SLUICE__TRY(sluice__grow(&in->tokens, 2 * in->space + 16, sizeof *in->tokens));
+    in->space = 2 * in->space + 16;
+    return SLUICE_OK;
 }
 
 /* Unless the list has it. */
 static sluice_status list_token(sources *in, const sluice__new_token *token) {
     if (find(in, token->text)) return SLUICE_OK;
-    SLUICE__TRY(sluice__grow(&in->tokens, in->count + 1, sizeof *in->tokens));
+    SLUICE__TRY(reserve_token(in));
+    if (json_object_set_new(in->indices, token->text, json_integer((json_int_t)in->count)) != 0)
+        return sluice__fail(SLUICE_E_HOST_MEMORY,
+                            "out of host memory for the list of %zu added tokens", in->count + 1);
     in->tokens[in->count++] = *token;
     return SLUICE_OK;
 }
@@ -227,13 +237,14 @@ static sluice_status read_all(sluice_bpe *to, sources *from) {
 }
 
 sluice_status sluice__read_vocab_json(sluice_bpe *to, const sluice_tokenizer *files) {
-    sources from         = {0};
+    sources from         = {.indices = json_object()};
     sluice_status status = open_sources(&from, files);
     if (status == SLUICE_OK) status = read_all(to, &from);
     json_decref(from.vocabulary);
     json_decref(from.config);
     json_decref(from.added);
     json_decref(from.specials);
+    json_decref(from.indices);
     sluice__free(from.tokens);
     return status;
 }

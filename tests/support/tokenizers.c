@@ -2,6 +2,7 @@
 /* tokenizers.c -- the small tokenizers of tests/unit/tokenizer, and hard texts for them. */
 #include "tests/support/tokenizers.h"
 
+#include "runtime/tokenizer/tokenizer_files.h"
 #include "tests/support/support.h"
 
 const char *const tokenizer_kinds[] = {"gpt2",   "llama3",  "qwen2",   "added",     "sequence",
@@ -15,11 +16,24 @@ static tokenizer open_files(const char *kind, sluice_tokenizer *files) {
     return made;
 }
 
-tokenizer tokenizer_open(const char *kind) {
+static sluice_tokenizer *read_files(const char *kind) {
     sluice_tokenizer *files = NULL;
     char path[512];
     (void)snprintf(path, sizeof path, "%s/tests/unit/tokenizer/%s", SLUICE_SOURCE, kind);
     assert_ok(sluice_tokenizer_read(&files, path));
+    return files;
+}
+
+tokenizer tokenizer_open(const char *kind) {
+    return open_files(kind, read_files(kind));
+}
+
+tokenizer tokenizer_open_changed(const char *kind, const char *from, const char *to) {
+    sluice_tokenizer *const files = read_files(kind);
+    char *const at = strstr(sluice__tokenizer_file_of(files, "tokenizer.json")->bytes, from);
+    assert_non_null(at);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(at, to, strlen(to));
     return open_files(kind, files);
 }
 
@@ -85,6 +99,15 @@ static const char *const parts[] = {" ",
                                     "\xE2\x80\x8D",
                                     "\xC2\xA0",
                                     "\xE3\x80\x80",
+                                    "\xE3\x80\x81",
+                                    "\xE3\x80\x82\n",
+                                    "\xEF\xBC\x8C",
+                                    "\xE3\x81\x8B\xE3\x82\x99",
+                                    "\xEA\xB0\x80",
+                                    "\xD0\xB9",
+                                    "\xD0\xB8\xCC\x86 ",
+                                    "\xE0\xA5\x98\n",
+                                    "\xEF\xAC\xAE\n",
                                     "\xF0\x9F\x98\x80",
                                     "\xE4\xB8\xAD\xE6\x96\x87",
                                     "\xE3\x81\x82",

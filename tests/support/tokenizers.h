@@ -18,6 +18,8 @@ typedef struct tokenizer {
 } tokenizer;
 tokenizer tokenizer_open(const char *kind);
 tokenizer tokenizer_open_bytes(void); /* of 256 tokens */
+/* With a part of its tokenizer.json replaced by another of the same length. */
+tokenizer tokenizer_open_changed(const char *kind, const char *from, const char *to);
 void tokenizer_close(tokenizer *opened);
 
 /* The ids of a text; release with sluice_ids_free(). */

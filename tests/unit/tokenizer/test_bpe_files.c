@@ -220,7 +220,7 @@ static void what_would_change_tokens_is_refused(void **state) {
     }
 }
 
-/* Of what has no token for 'x'. */
+/* A vocabulary that lacks a token for 'x'. */
 static void what_is_unknown_must_have_an_id(void **state) {
     static const refusal cases[] = {
         {"model.unk_token", "\"<unk>\"", PARSE,
