@@ -126,13 +126,13 @@ sluice_status sluice_pipeline_forward(int32_t *token, sluice_pipeline *pipeline,
     if (program < first || program >= plan->count)
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan's programs %d to %d go forward, not %d",
                             first, plan->count - 1, program);
+    SLUICE__TRY(sluice__check_choice(pipeline, batch, chooser));
     if (sluice_model_weight_per_sample(pipeline->model) > 0)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "the model ends with a loss, which is to be evaluated");
     if (position < 0 || batch->samples > INT64_MAX - position)
         return sluice__fail(SLUICE_E_ARGUMENT, "%lld samples from position %lld on do not exist",
                             (long long)batch->samples, (long long)position);
-    SLUICE__TRY(sluice__check_choice(pipeline, batch, chooser));
     sluice__run how = {.batch = *batch, .generates = true, .position = position};
     if (chooser) how.chooser = *chooser;
     SLUICE__TRY(go_forward(&none, pipeline, plan->programs[program], &how));
