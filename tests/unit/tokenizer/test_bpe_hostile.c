@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_bpe_hostile.c -- files and texts that would take quadratic time: each is some seconds of it,
- * and a small part of one otherwise. */
+/* test_bpe_hostile.c -- files and texts that might take quadratic time: each would be seconds of
+ * it, and is a small part of one otherwise. */
 #include <time.h>
 
 #include "runtime/base/alloc.h"
@@ -32,14 +32,14 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void expect_quick(double begin, const char *what) {
+static void expect_quick(double begin, double most, const char *what) {
     const double seconds = seconds_now() - begin;
-    if (seconds > 3) fail_msg("%s takes %.1f s, expected a part of one", what, seconds);
+    if (seconds > most) fail_msg("%s takes %.1f s, expected less than %.1f", what, seconds, most);
 }
 
 /* ---- white space ---- */
 
-enum { SPACES = 200000 };
+enum { SPACES = 80000 };
 
 /* Each space of a run is a token, which takes those next to it. */
 static void check_spaces(const char *flag, const char *text) {
@@ -52,7 +52,7 @@ static void check_spaces(const char *flag, const char *text) {
     const double begin = seconds_now();
     sluice_ids ids     = tokenizer_encode(&by, text, SPACES);
     (void)sluice_bpe_cut(by.bpe, text, SPACES);
-    expect_quick(begin, title);
+    expect_quick(begin, 0.4, title);
     assert_int_equal(ids.count, SPACES);
     sluice_ids_free(&ids);
     tokenizer_close(&by);
@@ -79,7 +79,7 @@ static void lists_of_tokens_take_linear_time(void **state) {
     (void)snprintf(list + at, LONGEST, "}");
     const double begin    = seconds_now();
     sluice_bpe *const bpe = make_with("added_tokens.json", list);
-    expect_quick(begin, "a list of 100000 added tokens");
+    expect_quick(begin, 2, "a list of 100000 added tokens");
     assert_int_equal(sluice_bpe_vocabulary(bpe), TOKENS + 3);
     assert_int_equal(sluice_bpe_find(bpe, "<99999>"), TOKENS + 2);
     sluice_bpe_free(bpe);
