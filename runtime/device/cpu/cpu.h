@@ -21,6 +21,7 @@ enum {
 
 struct sluice_device {
     sluice__team *team;
+    int threads;       /* of the team */
     void *block;       /* what the workspaces are in */
     float *workspaces; /* of the threads, each aligned to a cache line */
     double partials[SLUICE__PARTIALS];

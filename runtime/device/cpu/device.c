@@ -50,6 +50,7 @@ static sluice_status open_device(sluice_device **out, int ordinal, int threads, 
     sluice_device *device = NULL;
     sluice_status status  = SLUICE_OK;
     SLUICE__TRY(sluice__alloc(&device, 1, sizeof *device));
+    device->threads = threads;
     SLUICE__TRY_OUT(sluice__team_start(&device->team, threads, first_core, pin));
     SLUICE__TRY_OUT(alloc_workspaces(device, threads));
     *out   = device;

@@ -5,15 +5,22 @@
  */
 #include "runtime/device/cpu/one_row.h"
 
+#include "runtime/device/blocks.h"
 #include "runtime/device/cpu/loops.h"
 
+/* Where a column is not contiguous, the more of them a task has, the longer are the stretches that
+ * it reads; but every thread needs a task. */
 enum {
-    COLUMNS = 128,    /* of a task, where a column is not contiguous */
-    TASK    = 1 << 16 /* elements of a task, where it is */
+    MIN_COLUMNS = 128, /* of a task there, */
+    MAX_COLUMNS = 384,
+    TASK        = 1 << 16 /* elements of a task, where it is contiguous */
 };
 
-int64_t sluice__row_columns(const sluice__product *whole) {
-    if (!whole->transpose_b) return COLUMNS;
+int64_t sluice__row_columns(const sluice__product *whole, int threads) {
+    if (!whole->transpose_b) {
+        const int64_t share = whole->columns / threads / MIN_COLUMNS * MIN_COLUMNS;
+        return share < MIN_COLUMNS ? MIN_COLUMNS : sluice__min(share, MAX_COLUMNS);
+    }
     const int64_t columns = TASK / (whole->inner > 0 ? whole->inner : 1);
     return columns > 0 ? columns : 1;
 }
@@ -27,9 +34,9 @@ SLUICE__LOOP void finish(float *restrict c, const float *restrict sum, float alp
 
 /* Down the rows of b, four at a time: `columns` of them side by side. */
 SLUICE__LOOP void down_loop(const sluice__product *p) {
-    float sum[COLUMNS] = {0};
-    const float *b     = p->b;
-    int64_t i          = 0;
+    float sum[MAX_COLUMNS] = {0};
+    const float *b         = p->b;
+    int64_t i              = 0;
     for (; i + 4 <= p->inner; i += 4, b += 4 * p->b_stride) {
         const float *const restrict x = p->a + i, *const b1 = b + p->b_stride,
                                     *const b2 = b1 + p->b_stride, *const b3 = b2 + p->b_stride;

@@ -5,8 +5,9 @@
 
 #include "runtime/device/cpu/blas.h"
 
-/* Columns of a tile of such a product. */
-int64_t sluice__row_columns(const sluice__product *whole);
+/* Columns of a tile of such a product, of which there are enough for so many threads. Results do
+ * not depend on it. */
+int64_t sluice__row_columns(const sluice__product *whole, int threads);
 /* At most so many columns, of a product with one row. */
 void sluice__multiply_row(const sluice__product *product);
 

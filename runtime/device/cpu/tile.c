@@ -12,7 +12,8 @@ static const double min_work = 1 << 20; /* multiply-adds: about 10 microseconds 
 
 /* A product with one row has tiles, and a loop, of its own. */
 static void choose_columns(sluice__tiled *tiled) {
-    const int64_t columns = sluice__row_columns(&tiled->whole);
+    const int threads     = tiled->device ? tiled->device->threads : 1;
+    const int64_t columns = sluice__row_columns(&tiled->whole, threads);
     tiled->tile_rows      = 1;
     tiled->tile_columns   = columns;
     tiled->across = tiled->count = sluice__blocks(tiled->whole.columns, columns);
