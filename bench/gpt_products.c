@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* gpt_products.c -- what a step of a GPT consists of. */
+/* gpt_products.c -- what a step of a GPT or a Llama consists of. */
 #include "gpt_products.h"
 
 #include "bench.h"
 #include "runtime/device/blocks.h"
 
-void list_products(product list[LAYERS], const sluice_gpt_config *config, int64_t rows) {
+void list_products(product list[LAYERS], const sluice_gpt_config *config, llama_widths llama,
+                   int64_t rows) {
     const int64_t w = config->width, slab = sluice__slab_rows(rows);
-    const int64_t sides[][2]        = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
+    const int64_t keys              = llama.kv_heads > 0 ? w / config->heads * llama.kv_heads : w;
+    const int64_t inner             = llama.kv_heads > 0 ? llama.hidden : 4 * w;
+    const int64_t first             = llama.kv_heads > 0 ? 2 * inner : inner; /* gates too */
+    const int64_t sides[][2]        = {{w, w + 2 * keys}, {w, w}, {w, first}, {inner, w}};
     static const char *const what[] = {"attention, in", "attention, out", "MLP, in", "MLP, out"};
     for (int k = 0; k < LAYERS - 1; k++) {
         list[k] = (product){.name = what[k], .times = (int)config->layers};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gpt_products.h -- what a step of a GPT consists of: its matrix products, its FLOPs, its tokens.
+/* gpt_products.h -- what a step of a GPT or a Llama consists of: its matrix products, its FLOPs,
+ * its tokens.
  */
 #ifndef SLUICE_BENCH_GPT_PRODUCTS_H
 #define SLUICE_BENCH_GPT_PRODUCTS_H
@@ -19,8 +20,14 @@ typedef struct product {
     int times;
 } product;
 
-/* Those of a micro-batch of `rows` tokens. */
-void list_products(product list[LAYERS], const sluice_gpt_config *config, int64_t rows);
+/* What a Llama of the same width, heads, blocks and vocabulary as a GPT has of its own. */
+typedef struct llama_widths {
+    int64_t kv_heads, hidden;
+} llama_widths;
+
+/* Those of a micro-batch of `rows` tokens; of a GPT where `llama` has no kv_heads. */
+void list_products(product list[LAYERS], const sluice_gpt_config *config, llama_widths llama,
+                   int64_t rows);
 /* FLOPs of a step as the layers describe them, nothing recomputed: products, attention and
  * everything else. */
 double step_flops(const sluice_model *model, int64_t samples, int microbatches);

@@ -62,7 +62,7 @@ static sluice_model *make_model(const setting *on) {
 /* The products of a micro-batch. */
 static void products_of(product list[LAYERS], const setting *on) {
     const sluice_gpt_config config = model_config(on);
-    list_products(list, &config, on->samples / on->microbatches * on->length);
+    list_products(list, &config, (llama_widths){0}, on->samples / on->microbatches * on->length);
 }
 
 typedef struct run {

@@ -8,8 +8,10 @@
  *   train_cpu --models a,b             some
  *   train_cpu --blas NAME ...          with this library for products
  *   train_cpu --quick                  a tiny model
- *   train_cpu --turn MODEL WAY STEPS   tokens/s of each step, on a line: for peer_torch.py
- *   train_cpu --beside                 next to a busy process, which fair sharing gives half a core
+ *   train_cpu --compare a,d,e          those, a step of each in turn:
+ * bench/results/train-llama-*.md train_cpu --turn MODEL WAY STEPS   tokens/s of each step, on a
+ * line: for peer_torch.py train_cpu --beside                 next to a busy process, which fair
+ * sharing gives half a core
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -222,12 +224,6 @@ static void print_subject(const subject *what, int steps) {
 
 /* ---- one turn ---- */
 
-static const subject *find_subject(const char *name) {
-    for (int k = 0; k < SUBJECTS; k++)
-        if (strcmp(subjects[k].name, name) == 0) return &subjects[k];
-    return NULL;
-}
-
 static int refuse(const char *what, const char *text) {
     (void)fprintf(stderr, "bench: there is no %s '%s'\n", what, text);
     return 2;
@@ -251,10 +247,10 @@ static int run_turn(char **argv) {
 }
 
 int main(int argc, char **argv) {
-    const char *models = "a,b,c";
-    int steps          = 9;
-    bool loaded        = false;
-    int first          = 1;
+    const char *models = "a,b,c", *compared = NULL;
+    int steps   = 9;
+    bool loaded = false;
+    int first   = 1;
     if (argc > 2 && strcmp(argv[1], "--blas") == 0) {
         blas_name = argv[2];
         first     = 3;
@@ -262,17 +258,19 @@ int main(int argc, char **argv) {
     if (argc == first + 4 && strcmp(argv[first], "--turn") == 0) return run_turn(argv + first + 1);
     for (int a = first; a < argc; a++) {
         if (strcmp(argv[a], "--quick") == 0)
-            models = "tiny", steps = 2;
+            models = "tiny", compared = "tiny,tiny-llama", steps = 2;
         else if (strcmp(argv[a], "--beside") == 0)
             loaded = true, steps = 3;
         else if (strcmp(argv[a], "--models") == 0 && a + 1 < argc)
             models = argv[++a];
+        else if (strcmp(argv[a], "--compare") == 0 && a + 1 < argc)
+            models = "", compared = argv[++a];
         else if (strcmp(argv[a], "--steps") == 0 && a + 1 < argc)
             steps = (int)strtol(argv[++a], NULL, 10);
         else {
             (void)fprintf(stderr,
                           "usage: train_cpu [--blas NAME] [--quick] [--models a,b,c] [--steps N] "
-                          "[--beside] | --turn MODEL WAY STEPS\n");
+                          "[--beside] [--compare a,d,e] | --turn MODEL WAY STEPS\n");
             return 2;
         }
     }
@@ -282,8 +280,10 @@ int main(int argc, char **argv) {
     (void)snprintf(list, sizeof list, "%s", models);
     for (const char *name; (name = strsep(&rest, ",")) != NULL;) {
         const subject *const what = find_subject(name);
+        if (!what && *name == '\0') continue;
         if (!what) return refuse("model", name);
         (loaded ? train_beside : print_subject)(what, steps);
     }
+    if (compared) train_compare(compared, steps);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gpt_products.h"
 #include "sluice/gpt2.h"
 #include "sluice/pipeline.h"
 
@@ -15,10 +16,12 @@ typedef struct subject {
     const char *name, *words;
     sluice_gpt_config config;
     int64_t length, samples;
+    llama_widths llama; /* zeros: a GPT */
 } subject;
 
-enum { SUBJECTS = 4 };
-extern const subject subjects[SUBJECTS]; /* (a), (b), (c), and a tiny one */
+enum { SUBJECTS = 7 };
+extern const subject subjects[SUBJECTS]; /* GPTs (a), (b), (c), Llamas (d), (e), and tiny ones */
+const subject *find_subject(const char *name); /* NULL: there is none */
 
 /* What multiplies, by name (sluice/blas.h); NULL: what is chosen here. */
 extern const char *blas_name;
@@ -84,5 +87,10 @@ path critical_path(const sluice_timeline *line);
 /* ---- next to other work (train_cpu_beside.c) ---- */
 
 void train_beside(const subject *what, int steps);
+
+/* ---- models against each other, per FLOP (train_cpu_compare.c) ---- */
+
+/* Names, with commas; a step of each in turn. */
+void train_compare(const char *names, int steps);
 
 #endif

@@ -101,7 +101,7 @@ typedef struct callers {
 /* FLOPs of all products of a micro-batch of `rows` tokens. */
 static double note_products(callers *to, const subject *what, int64_t rows) {
     double flops = 0;
-    list_products(to->list, &what->config, rows);
+    list_products(to->list, &what->config, what->llama, rows);
     for (int k = 0; k < LAYERS; k++)
         for (int a = 0; a < BENCH_ACTIONS; a++) {
             to->all[k * BENCH_ACTIONS + a] = to->list[k].action[a];

@@ -6,14 +6,25 @@
 #include <string.h>
 
 #include "bench.h"
-#include "gpt_products.h"
+#include "runtime/model/families/llama.h"
 #include "train_cpu.h"
 
+/* clang-format off */
 const subject subjects[SUBJECTS] = {
-    {"a", "GPT, L=6, C=384, H=6, V=50304", {50304, 256, 384, 6, 6, true, 0}, 256, 8},
-    {"b", "GPT-2 124M: L=12, C=768, H=12, V=50257", {50257, 1024, 768, 12, 12, true, 0}, 256, 4},
-    {"c", "byte-level GPT, L=6, C=384, H=6, V=256", {256, 256, 384, 6, 6, true, 0}, 256, 8},
-    {"tiny", "GPT, L=2, C=64, H=2, V=256", {256, 32, 64, 2, 2, true, 0}, 32, 4}};
+    {"a", "GPT, L=6, C=384, H=6, V=50304", {50304, 256, 384, 6, 6, true, 0}, 256, 8, {0, 0}},
+    {"b", "GPT-2 124M: L=12, C=768, H=12, V=50257", {50257, 1024, 768, 12, 12, true, 0}, 256, 4, {0, 0}},
+    {"c", "byte-level GPT, L=6, C=384, H=6, V=256", {256, 256, 384, 6, 6, true, 0}, 256, 8, {0, 0}},
+    {"d", "Llama, L=6, C=384, H=6, hidden 1024, V=50304", {50304, 256, 384, 6, 6, true, 0}, 256, 8, {6, 1024}},
+    {"e", "(d) with 2 key/value heads", {50304, 256, 384, 6, 6, true, 0}, 256, 8, {2, 1024}},
+    {"tiny", "GPT, L=2, C=64, H=2, V=256", {256, 32, 64, 2, 2, true, 0}, 32, 4, {0, 0}},
+    {"tiny-llama", "Llama, L=2, C=64, H=2, hidden 172, V=256", {256, 32, 64, 2, 2, true, 0}, 32, 4, {1, 172}}};
+/* clang-format on */
+
+const subject *find_subject(const char *name) {
+    for (int k = 0; k < SUBJECTS; k++)
+        if (strcmp(subjects[k].name, name) == 0) return &subjects[k];
+    return NULL;
+}
 
 const char *blas_name;
 
@@ -45,6 +56,28 @@ const char *way_text(const way *how) {
 
 /* ---- training ---- */
 
+static sluice_model *make_model(const subject *what) {
+    const sluice_gpt_config *const like = &what->config;
+    sluice_model *model                 = NULL;
+    sluice_model_config config;
+    if (what->llama.kv_heads == 0) {
+        bench_check(sluice_gpt_model(&model, like, what->length));
+        return model;
+    }
+    bench_check(sluice_model_config_preset(&config, "llama-nano", like->vocabulary));
+    sluice__llama own = sluice__llama_own(&config);
+    own.positions     = like->positions;
+    own.width         = like->width;
+    own.layers        = like->layers;
+    own.heads         = like->heads;
+    own.head_width    = like->width / like->heads;
+    own.kv_heads      = what->llama.kv_heads;
+    own.hidden        = what->llama.hidden;
+    sluice__llama_to_model_config(&config, &own);
+    bench_check(sluice_model_from_config(&model, &config, what->length));
+    return model;
+}
+
 void trained_open(trained *out, const subject *what, const way *how) {
     sluice_schedule_options plan    = SLUICE_SCHEDULE_OPTIONS_INIT;
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
@@ -55,7 +88,7 @@ void trained_open(trained *out, const subject *what, const way *how) {
     options.samples                 = what->samples;
     options.threads                 = how->threads;
     options.blas                    = blas_name;
-    bench_check(sluice_gpt_model(&out->model, &what->config, what->length));
+    out->model                      = make_model(what);
     bench_check(sluice_schedule_generate(&schedule, how->schedule ? how->schedule : "1f1b", &plan));
     bench_check(
         sluice_pipeline_plan_and_open(&out->pipeline, out->model, schedule, NULL, &options));

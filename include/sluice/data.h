@@ -25,9 +25,9 @@ typedef struct sluice_corpus sluice_corpus; /* files are read window by window *
  * in it, recursively, in the order of their names; links to files are those files. Hidden files are
  * no data, nor is what sluice_corpus_left_out() says: files that cannot be read, are empty, have a
  * NUL byte in their first 8 KiB or zeros at their end; FIFOs, sockets, devices and other links;
- * folders that are a build (CMakeCache.txt) or hold trained weights (model.safetensors).
+ * folders that are a build (CMakeCache.txt), or of a run (model.safetensors, tokens.json).
  *
- * `length` is T >= 1. Release with sluice_corpus_close().
+ * `length` is T >= 1; 0: there are no windows, and the tokens are only read. Release with sluice_corpus_close().
  *
  * A file must stay as it is until the corpus is closed: reading checks that.
  *

@@ -6,9 +6,8 @@
  *     sluice_model_for_generation(&model, &config, 1024);
  *     sluice_generation_options(&options, 4, 1024);           // then plan and open the pipeline
  *     sluice_generator_open(&generator, pipeline, model);
- *     sluice_generator_add(generator, prompt, count);
- *     sluice_next_token(&token, sluice_generator_logits(generator), vocabulary, &sampling, 0);
- *     sluice_generator_add(generator, &token, 1);             // and so on
+ *     sluice_generator_next(&token, generator, prompt, count, &sampling, 0);
+ *     sluice_generator_next(&token, generator, &token, 1, &sampling, 1);      // and so on
  *
  * Tokens do not depend on ranks, threads and devices' memory: a prompt is cut at the same places
  * whatever they are, and the random numbers depend on the seed and the token's number alone.
@@ -41,14 +40,16 @@ SLUICE_API sluice_status sluice_generator_open(sluice_generator **out, sluice_pi
                                                const sluice_model *model);
 SLUICE_API void sluice_generator_close(sluice_generator *generator); /* NULL is fine */
 
-/* The next tokens of the sequence, at least one. E_ARGUMENT (more than the cache has room for, one
- * that is not below the vocabulary: nothing is added), and what sluice_pipeline_forward() returns:
- * the pipeline then goes no further. */
-SLUICE_API sluice_status sluice_generator_add(sluice_generator *generator, const int32_t *tokens,
-                                              int64_t count);
-/* The logits of the token after the last one that was added, one for each of the vocabulary;
- * borrowed, until tokens are added. NULL before the first. */
-SLUICE_API const float *sluice_generator_logits(const sluice_generator *generator);
+/*
+ * The next tokens of the sequence, at least one, and the one that `chooser` takes to follow them
+ * (pipeline.h); NULL: none, and `next` is not used. It is chosen on the rank that has the logits,
+ * and comes from there with the ranks' reports.
+ * E_ARGUMENT (more than the cache has room for, one that is not below the vocabulary: nothing is
+ * added), and what sluice_pipeline_forward() returns: the pipeline then goes no further.
+ */
+SLUICE_API sluice_status sluice_generator_add(int32_t *next, sluice_generator *generator,
+                                              const int32_t *tokens, int64_t count,
+                                              const sluice_chooser *chooser);
 SLUICE_API int64_t sluice_generator_vocabulary(const sluice_generator *generator);
 SLUICE_API int64_t sluice_generator_tokens(const sluice_generator *generator); /* added so far */
 SLUICE_API int64_t sluice_generator_capacity(const sluice_generator *generator);
@@ -83,6 +84,11 @@ typedef struct sluice_sampling {
  */
 SLUICE_API sluice_status sluice_next_token(int32_t *out, const float *logits, int64_t count,
                                            const sluice_sampling *sampling, int64_t number);
+
+/* sluice_generator_add() with such a choice. */
+SLUICE_API sluice_status sluice_generator_next(int32_t *next, sluice_generator *generator,
+                                               const int32_t *tokens, int64_t count,
+                                               const sluice_sampling *sampling, int64_t number);
 
 /* ---- bytes to characters ---- */
 

@@ -269,7 +269,8 @@ typedef struct sluice_classifier_config {
     float scale;
 } sluice_classifier_config;
 /* (samples, .., width): the classifier's logits of the last sample's last row, which are its state
- * (sluice_pipeline_read_layer()); nothing follows it. For generation: forward only. */
+ * (sluice_pipeline_forward() chooses from them); nothing follows it. For generation: forward only.
+ */
 typedef struct sluice_logits_config {
     int64_t width, classes;
     float scale;

@@ -165,20 +165,28 @@ SLUICE_API sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipe
 SLUICE_API sluice_status sluice_pipeline_evaluate(double *loss, sluice_pipeline *pipeline,
                                                   const sluice_batch *batch);
 
+/* Choose the token that follows a sequence, from the `count` logits after its last token. Called on
+ * the thread of the rank of the last stage. Anything but OK stops the run: say why with
+ * sluice_fail(). */
+typedef sluice_status sluice_choose(int32_t *token, void *context, const float *logits,
+                                    int64_t count);
+
+typedef struct sluice_chooser {
+    sluice_choose *choose;
+    void *context;
+} sluice_chooser;
+
 /*
  * The samples of the batch as consecutive tokens of one sequence, of which the first is at
  * `position`, by one of the plan's programs that go forward, in its micro-batches one after
  * another: for models that generate, whose layers keep what they need of the tokens before. A
- * sequence begins at position 0. Fails as sluice_pipeline_evaluate() does.
+ * sequence begins at position 0. `*token` is the one that `chooser` takes; NULL: none is chosen.
+ * Fails as sluice_pipeline_evaluate() does, and with the callback's status: the pipeline then goes
+ * no further. E_ARGUMENT: there is no such program, or the model does not generate.
  */
-SLUICE_API sluice_status sluice_pipeline_forward(sluice_pipeline *pipeline, int program,
-                                                 const sluice_batch *batch, int64_t position);
-/* State `index` of a layer as its kind describes it, of any lifetime: the logits of the last layer.
- * `bytes` is the size of its shape. E_ARGUMENT: there is none, or it has another size;
- * E_UNSUPPORTED, E_HOST_MEMORY, E_DEVICE. */
-SLUICE_API sluice_status sluice_pipeline_read_layer(void *out, size_t bytes,
-                                                    sluice_pipeline *pipeline, int layer,
-                                                    int index);
+SLUICE_API sluice_status sluice_pipeline_forward(int32_t *token, sluice_pipeline *pipeline,
+                                                 int program, const sluice_batch *batch,
+                                                 int64_t position, const sluice_chooser *chooser);
 
 /* ---- the state of a run: to save it, and to resume it elsewhere ---- */
 

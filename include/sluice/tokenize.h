@@ -66,7 +66,8 @@ SLUICE_API sluice_status sluice_tokenize(sluice_tokenized *out, const char *path
                                          const sluice_corpus *corpus, const sluice_bpe *bpe,
                                          const sluice_tokenize_options *options);
 
-/* A checksum of what decides the tokens: tokenizer.json, vocab.json and merges.txt. */
+/* A checksum of what decides the tokens: tokenizer.json, vocab.json, merges.txt and
+ * the files that name special tokens. */
 SLUICE_API uint64_t sluice_tokenizer_stamp(const sluice_tokenizer *files);
 
 /* The token that ends a document: "<|endoftext|>" or "<|end_of_text|>" if there is one, else the

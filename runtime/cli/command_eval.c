@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "ends.h"
@@ -100,15 +101,18 @@ static int tokenize(eval_run *run, const eval_options *o) {
     cli_tokenized made;
     CLI_TRY(cli_choose_separator(&separator, CLI_USUAL_SEPARATOR, run->subject.tokenizer,
                                  run->subject.bpe, run->subject.folder));
-    if (snprintf(path, PATH_BYTES, "%s/sluice-%d.bin", folder ? folder : "/tmp", (int)getpid()) >=
-        PATH_BYTES)
+    uint64_t name; /* nobody else guesses it: no link is followed there */
+    if (getrandom(&name, sizeof name, 0) != sizeof name)
+        return cli_fail(CLI_FAILED, "the system gives no random numbers");
+    if (snprintf(path, PATH_BYTES, "%s/sluice-%016llx.bin", folder ? folder : "/tmp",
+                 (unsigned long long)name) >= PATH_BYTES)
         return cli_fail(CLI_USAGE, "TMPDIR is longer than a path may be");
-    cli_remove_on_signal(path);
     run->text   = run->corpus;
     run->corpus = NULL;
     CLI_TRY(cli_tokenize(&made, path, run->text, run->subject.bpe, &separator, cli_cores(),
                          talks && isatty(STDOUT_FILENO)));
-    CLI_TRY(cli_report(sluice_corpus_open(&run->corpus, &(const char *){path}, 1, 1)));
+    cli_remove_on_signal(path);
+    CLI_TRY(cli_report(sluice_corpus_open(&run->corpus, &(const char *){path}, 1, 0)));
     return count_bytes(run);
 }
 
@@ -116,7 +120,7 @@ static int open_data(eval_run *run, const eval_options *o) {
     static const char *const written[] = {"/dev/stdout", "/dev/stderr"};
     bool is_bytes                      = false;
     CLI_TRY(cli_report_or(
-        sluice_corpus_open_except(&run->corpus, o->data.text, o->data.count, 1, written, 2),
+        sluice_corpus_open_except(&run->corpus, o->data.text, o->data.count, 0, written, 2),
         "--data takes readable text files, folders or .bin files"));
     run->bytes = NAN;
     if (sluice_corpus_is_text(run->corpus)) {
@@ -243,6 +247,7 @@ int command_eval(const cli_command *command, int argc, char **argv) {
     inference_free(&run.subject);
     sluice_corpus_close(run.corpus);
     sluice_corpus_close(run.text);
+    cli_remove_on_signal(NULL);
     if (run.tokens[0]) (void)unlink(run.tokens);
     free((void *)options.data.text);
     return failed;

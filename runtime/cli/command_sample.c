@@ -111,28 +111,27 @@ static int end_text(sample_run *run) {
 
 /* ---- generation ---- */
 
-static int choose_token(int32_t *out, const sample_run *run) {
+/* The token that follows these, which go behind those so far. */
+static int next_token(int32_t *out, const sample_run *run, const int32_t *ids, int64_t count) {
     const sample_options *const o  = run->options;
     const sluice_sampling sampling = {o->temperature, o->top_k, o->top_p, (uint64_t)o->seed};
-    return cli_report(sluice_next_token(out, sluice_generator_logits(run->generator),
-                                        sluice_generator_vocabulary(run->generator), &sampling,
-                                        run->count));
+    return train_report(
+        sluice_generator_next(out, run->generator, ids, count, &sampling, run->count));
 }
 
 /* The last token is not added to the sequence: nothing follows it. */
 static int generate(sample_run *run) {
     const double started = train_clock();
-    CLI_TRY(train_report(sluice_generator_add(run->generator, run->prompt.ids, run->prompt.count)));
+    int32_t token        = 0;
+    CLI_TRY(next_token(&token, run, run->prompt.ids, run->prompt.count));
     run->prompt_s = train_clock() - started;
-    while (run->count < run->wanted) {
-        int32_t token = 0;
-        CLI_TRY(choose_token(&token, run));
+    for (;;) {
         run->stopped = sample_is_stop(&run->prompt, token);
         if (run->stopped) break;
         run->ids[run->count++] = token;
         CLI_TRY(add_text(run, token));
         if (run->count == run->wanted) break;
-        CLI_TRY(train_report(sluice_generator_add(run->generator, &token, 1)));
+        CLI_TRY(next_token(&token, run, &token, 1));
     }
     run->tokens_s = train_clock() - started - run->prompt_s;
     return end_text(run);

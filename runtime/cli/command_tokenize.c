@@ -76,7 +76,7 @@ static int open_text(sluice_corpus **out, const tokenize_options *o) {
     char part[4096];
     (void)snprintf(part, sizeof part, "%s.part", o->output);
     const char *const written[] = {o->output, part, "/dev/stdout", "/dev/stderr"};
-    return cli_report_or(sluice_corpus_open_except(out, o->paths.text, o->paths.count, 1, written,
+    return cli_report_or(sluice_corpus_open_except(out, o->paths.text, o->paths.count, 0, written,
                                                    sizeof written / sizeof *written),
                          "name readable text files, or folders of them");
 }

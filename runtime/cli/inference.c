@@ -21,6 +21,7 @@ const cli_option inference_options_table[] = {
     {"threads", 0, CLI_EVAL | CLI_SAMPLE, "N", "Compute threads of each rank (cores / ranks)", cli_take_int, .field = FIELD(threads), .min = 1, .max = 1024},
     {"memory-limit", 0, CLI_EVAL | CLI_SAMPLE, "BYTES", "Memory of each rank, as in 2GiB; a plan that needs more is refused", train_take_bytes, .field = FIELD(memory_limit)},
     {"explain-memory", 0, CLI_EVAL | CLI_SAMPLE, NULL, "Print the memory plan and exit", cli_take_flag, .field = FIELD(explain_memory)},
+    {"timeout", 0, CLI_EVAL | CLI_SAMPLE, "S", "Stop when no rank finishes anything for S seconds (600)", cli_take_above, .field = FIELD(timeout)},
     {"blas", 0, CLI_EVAL | CLI_SAMPLE, "NAME", "Library that multiplies on the CPU: auto (the default: the fastest that is here), libxsmm, onednn, openblas, blis, or plain (C, slow)", cli_take_word, .field = FIELD(blas), .word_of = cli_blas_word},
     {"json", 0, CLI_EVAL | CLI_SAMPLE, NULL, "Print one JSON object only", cli_take_flag, .field = FIELD(json)},
     {"quiet", 0, CLI_EVAL | CLI_SAMPLE, NULL, "Print the result only", cli_take_flag, .field = FIELD(quiet)},
@@ -114,9 +115,10 @@ static sluice_pipeline_options settings_of(const inference_options *options,
     settings.blas                    = options->blas;
     settings.memory_limit            = limit;
     settings.inference               = true;
-    settings.zero_parameters         = true;
-    settings.forwards                = shape->forwards;
-    settings.forward_count           = shape->forward_count;
+    if (options->timeout > 0) settings.deadline_s = options->timeout;
+    settings.zero_parameters = true;
+    settings.forwards        = shape->forwards;
+    settings.forward_count   = shape->forward_count;
     return settings;
 }
 

@@ -12,6 +12,7 @@ typedef struct inference_options {
     const char *tokenizer; /* NULL: the folder's */
     const char *device, *blas;
     int ranks, threads; /* 0: not named */
+    double timeout;
     size_t memory_limit;
     bool explain_memory, json, quiet;
 } inference_options;

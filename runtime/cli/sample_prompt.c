@@ -106,9 +106,21 @@ void sample_free_prompt(sample_prompt *prompt) {
 
 /* ---- tokens that end a text ---- */
 
-static void add_stop(sample_prompt *out, const json_t *token) {
-    if (json_is_integer(token) && out->stop_count < SAMPLE_STOPS)
-        out->stops[out->stop_count++] = json_integer_value(token);
+static int add_stop(sample_prompt *out, const json_t *token, const char *path) {
+    if (!json_is_integer(token))
+        return cli_fail(CLI_FAILED, "\"eos_token_id\" in '%s' is not the id of a token", path);
+    if (out->stop_count == SAMPLE_STOPS)
+        return cli_fail(CLI_FAILED, "\"eos_token_id\" in '%s' has more than %d tokens", path,
+                        SAMPLE_STOPS);
+    out->stops[out->stop_count++] = json_integer_value(token);
+    return CLI_OK;
+}
+
+static int add_stops(sample_prompt *out, const json_t *eos, const char *path) {
+    if (!json_is_array(eos)) return add_stop(out, eos, path);
+    for (size_t k = 0; k < json_array_size(eos); k++)
+        CLI_TRY(add_stop(out, json_array_get(eos, k), path));
+    return CLI_OK;
 }
 
 /* "eos_token_id" of one of the folder's files: a number, several in a list, or nothing. */
@@ -122,10 +134,9 @@ static int read_stops(bool *found, sample_prompt *out, const char *folder, const
         return cli_fail(CLI_FAILED, "'%s' is no JSON at line %d: %s", path, where.line, where.text);
     const json_t *const eos = json_object_get(object, "eos_token_id");
     *found                  = eos && !json_is_null(eos);
-    add_stop(out, eos);
-    for (size_t k = 0; k < json_array_size(eos); k++) add_stop(out, json_array_get(eos, k));
+    const int failed        = *found ? add_stops(out, eos, path) : CLI_OK;
     json_decref(object);
-    return CLI_OK;
+    return failed;
 }
 
 int sample_find_stops(sample_prompt *out, const inference_subject *subject) {
@@ -145,6 +156,7 @@ bool sample_is_stop(const sample_prompt *prompt, int32_t token) {
 const char *sample_bytes_of(size_t *count, const sample_prompt *prompt,
                             const inference_subject *subject, int32_t token, char *byte) {
     *count = 0;
+    if (prompt->is_bytes && token > UINT8_MAX) return ""; /* a model may have more tokens */
     if (prompt->is_bytes) {
         *byte  = (char)token;
         *count = 1;

@@ -19,9 +19,9 @@ static void print_record(char out[RECORD_BYTES], const train_problem *problem,
     (void)snprintf(out, RECORD_BYTES,
                    "{\"sluice_tokens\": 1, \"tokenizer\": \"%016" PRIx64
                    "\", \"text\": \"%016" PRIx64
-                   "\", \"separator\": \"%s\", \"tokens\": \"%016" PRIx64 "\"}\n",
+                   "\", \"separator\": \"%s\", \"eos\": %d, \"tokens\": \"%016" PRIx64 "\"}\n",
                    sluice_tokenizer_stamp(problem->tokenizer), sluice_corpus_stamp(problem->corpus),
-                   cli_separator_name(separator), sluice_corpus_stamp(tokens));
+                   cli_separator_name(separator), (int)separator->eos, sluice_corpus_stamp(tokens));
 }
 
 static bool is_recorded(const char *path, const char *record) {
@@ -80,6 +80,19 @@ static bool use_again(train_problem *problem, const cli_separator *separator, co
     return true;
 }
 
+/* Another tokenizer would replace the tokens of the run that is resumed, which is refused later. */
+static int check_resumed(const train_problem *problem, const train_options *options) {
+    char stamp[32];
+    const char *const before =
+        problem->resumed ? sluice_save_setting(problem->resumed, "tokenizer") : NULL;
+    (void)snprintf(stamp, sizeof stamp, "%016" PRIx64, sluice_tokenizer_stamp(problem->tokenizer));
+    if (!before || options->allow_changes || strstr(before, stamp)) return CLI_OK;
+    return cli_fail(CLI_USAGE,
+                    "the run in '%s' was trained with another tokenizer (%s), which would change "
+                    "the result; name that one, or add --allow-changes",
+                    sluice_save_folder(problem->resumed), before);
+}
+
 static int make_tokens(train_problem *problem, const cli_separator *separator, const char *path,
                        const char *record_path, bool talks) {
     sluice_corpus *tokens = NULL;
@@ -107,6 +120,7 @@ int train_tokenize(train_problem *problem, const train_options *options, train_o
     if (!train_path(path, options->out, "tokens.bin") ||
         !train_path(record_path, options->out, "tokens.json"))
         return cli_fail(CLI_USAGE, "--out is longer than a path may be");
+    CLI_TRY(check_resumed(problem, options));
     if (use_again(problem, &separator, path, record_path)) return CLI_OK;
     return make_tokens(problem, &separator, path, record_path, !options->quiet && !options->json);
 }

@@ -19,7 +19,7 @@ static inline sluice_status sluice__check_activation(const void *tensor,
 
 /* The new rows must fit into the cache. */
 static inline sluice_status sluice__check_cache(const sluice_attention_cached *args) {
-    if (args->position >= 0 && args->position + args->rows <= args->capacity) return SLUICE_OK;
+    if (args->position >= 0 && args->position <= args->capacity - args->rows) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "the key/value cache is for positions 0 to %" PRId64
                         ", and attention is asked for %" PRId64 " from position %" PRId64 " on",

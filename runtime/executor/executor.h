@@ -21,6 +21,7 @@
  *   calls.c             those calls, bound when the pipeline is opened
  *   update.c            ties, norm, clipping, update
  *   load.c              parts of the batch, from the caller's callbacks to the device
+ *   choose.c            the token that a run ends with
  *   connect.c           which transport joins the ranks; joining and leaving it
  *   exchange.c          what a rank asks of it in a run: its end of a transfer, gathers
  *   events.c            order between streams, and how far the host runs ahead of them
@@ -73,7 +74,8 @@ typedef struct sluice__run {
     bool looks;               /* check that outputs are finite */
     bool generates;           /* the samples are one sequence, from `position` on */
     int64_t position;
-    double start; /* seconds of the monotonic clock */
+    sluice_chooser chooser; /* of the token that follows; {0}: none is chosen */
+    double start;           /* seconds of the monotonic clock */
 } sluice__run;
 
 struct sluice_pipeline {

@@ -5,6 +5,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/executor/calls.h"
+#include "runtime/executor/choose.h"
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
 #include "runtime/executor/load.h"
@@ -95,6 +96,7 @@ sluice_status sluice__allocate_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(sluice__calls_make(rank));
     sluice__calls_bind(rank);
     SLUICE__TRY(sluice__loads_make(rank));
+    SLUICE__TRY(sluice__choice_make(rank));
     SLUICE__TRY(sluice__report_make(rank));
     return sluice__clock_make(rank, (int)count);
 }

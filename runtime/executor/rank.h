@@ -35,6 +35,7 @@ struct sluice__rank {
     struct sluice__events *events;       /* events.h */
     struct sluice__clock *clock;         /* device_times.c; NULL: the device is not asynchronous */
     struct sluice__loads *loads;         /* load.c */
+    struct sluice__choice *choice;       /* choose.c; NULL: the rank has no logits */
     struct sluice__tensors *tensors;     /* update.c */
     struct sluice__calls *calls;         /* calls.c */
     struct sluice__report_draft *report; /* report.h */

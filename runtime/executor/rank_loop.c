@@ -4,6 +4,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/executor/choose.h"
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
 #include "runtime/executor/exchange.h"
@@ -145,6 +146,7 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(sluice__drain(rank));
     SLUICE__TRY(sluice__clock_read(rank));
     SLUICE__TRY(sluice__read_losses(rank));
+    SLUICE__TRY(sluice__choose(rank));
     if (run->timed) {
         facts->on_core = sluice__on_core() - core;
         facts->ended   = sluice__now() - run->start;

@@ -62,7 +62,8 @@ void sluice__report_free(sluice__rank *rank) {
 
 void sluice__report_begin(sluice__rank *rank) {
     const sluice__run *const run = &rank->pipeline->run;
-    rank->report->facts = (sluice__report){.bad_microbatch = -1, .bad_use = -1, .bad_layer = -1};
+    rank->report->facts =
+        (sluice__report){.bad_microbatch = -1, .bad_use = -1, .bad_layer = -1, .token = -1};
     if (run->timed) rank->report->facts.started = sluice__now() - run->start;
 }
 

@@ -19,6 +19,7 @@ typedef struct sluice__report {
                                  -1; whether the model's input is not */
     double started, ended, on_core;
     double meeting; /* seconds of waiting for the others in the norm */
+    int64_t token;  /* that was chosen from the logits, on the rank that has them; -1: none */
 } sluice__report;
 
 /* The report that a rank writes during a run. */

@@ -157,27 +157,6 @@ sluice_status sluice_pipeline_write_state(sluice_pipeline *pipeline, const char 
     return sluice__state_move(pipeline, state, NULL, values);
 }
 
-sluice_status sluice_pipeline_read_layer(void *out, size_t bytes, sluice_pipeline *pipeline,
-                                         int layer, int index) {
-    const sluice_program *const program = pipeline->program;
-    SLUICE__TRY(sluice__states_have_values(pipeline));
-    if (layer < 0 || layer >= sluice_model_layer_count(pipeline->model) || index < 0 ||
-        index >= sluice__layer_state_count(program, layer))
-        return sluice__fail(SLUICE_E_ARGUMENT, "there is no state %d of a layer %d", index, layer);
-    const sluice_layer_state *const is = sluice__layer_state(program, layer, index);
-    const sluice__state state          = {.first = layer,
-                                          .index = index,
-                                          .is    = {.name  = is->name,
-                                                    .shape = is->shape,
-                                                    .kind  = SLUICE_STATE_LAYER,
-                                                    .rank  = sluice__layer_rank(program, layer)}};
-    if (sluice_shape_bytes(&is->shape) != bytes)
-        return sluice__fail(SLUICE_E_ARGUMENT, "state '%s' of layer '%s' has %zu bytes, not %zu",
-                            is->name, sluice_model_layer_name(pipeline->model, layer),
-                            sluice_shape_bytes(&is->shape), bytes);
-    return sluice__state_move(pipeline, &state, out, NULL);
-}
-
 static sluice_status move_parameter(sluice_pipeline *pipeline, const char *name, int64_t count,
                                     float *to, const float *from) {
     const sluice__state *const state = find(pipeline, name);

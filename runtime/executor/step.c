@@ -8,6 +8,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/executor/account.h"
+#include "runtime/executor/choose.h"
 #include "runtime/executor/executor.h"
 #include "runtime/executor/load.h"
 #include "runtime/executor/nonfinite.h"
@@ -116,16 +117,27 @@ sluice_status sluice_pipeline_evaluate(double *loss, sluice_pipeline *pipeline,
     return sluice__evaluate(loss, pipeline, pipeline->forward, batch);
 }
 
-sluice_status sluice_pipeline_forward(sluice_pipeline *pipeline, int program,
-                                      const sluice_batch *batch, int64_t position) {
+sluice_status sluice_pipeline_forward(int32_t *token, sluice_pipeline *pipeline, int program,
+                                      const sluice_batch *batch, int64_t position,
+                                      const sluice_chooser *chooser) {
     const sluice_plan *const plan = pipeline->plan;
     const int first               = plan->options.inference ? 0 : SLUICE_PLAN_EVALUATION;
     double none                   = 0;
     if (program < first || program >= plan->count)
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan's programs %d to %d go forward, not %d",
                             first, plan->count - 1, program);
-    return go_forward(&none, pipeline, plan->programs[program],
-                      &(sluice__run){.batch = *batch, .generates = true, .position = position});
+    SLUICE__TRY(sluice__check_choice(pipeline, batch, chooser));
+    if (sluice_model_weight_per_sample(pipeline->model) > 0)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the model ends with a loss, which is to be evaluated");
+    if (position < 0 || batch->samples > INT64_MAX - position)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%lld samples from position %lld on do not exist",
+                            (long long)batch->samples, (long long)position);
+    sluice__run how = {.batch = *batch, .generates = true, .position = position};
+    if (chooser) how.chooser = *chooser;
+    SLUICE__TRY(go_forward(&none, pipeline, plan->programs[program], &how));
+    if (chooser) *token = (int32_t)sluice__report_of(pipeline, pipeline->loss_rank)->token;
+    return SLUICE_OK;
 }
 
 /* ---- what can be asked ---- */

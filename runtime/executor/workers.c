@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/limits.h"
 #include "runtime/executor/calls.h"
+#include "runtime/executor/choose.h"
 #include "runtime/executor/connect.h"
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
@@ -55,6 +56,7 @@ static void close_device(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     sluice__leave_transport(rank);
     sluice__loads_free(rank);
+    sluice__choice_free(rank);
     sluice__tensors_free(rank);
     sluice__calls_free(rank);
     sluice__events_free(rank);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* generator.c -- a sequence that a pipeline goes through token by token, and its latest logits. */
+/* generator.c -- a sequence that a pipeline goes through token by token. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
-#include "runtime/base/convert.h"
 #include "runtime/base/error.h"
 #include "sluice/generation.h"
 
@@ -25,12 +24,10 @@ void sluice_generation_options(sluice_pipeline_options *options, int microbatche
 
 struct sluice_generator {
     sluice_pipeline *pipeline;
-    int last; /* layer, which has the logits */
-    sluice_shape shape;
-    int64_t capacity, tokens;
-    void *read;    /* the logits in the layer's type */
-    float *logits; /* NULL: they are the ones that were read */
+    int64_t vocabulary, capacity, tokens;
     const int32_t *adding;
+    sluice_sampling sampling; /* of the token that is chosen now, */
+    int64_t number;           /* and its number */
 };
 
 /* ---- tokens ---- */
@@ -42,10 +39,9 @@ static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t
 }
 
 static sluice_status check_tokens(const sluice_generator *g, const int32_t *tokens, int64_t count) {
-    if (count < 1 || g->tokens + count > g->capacity)
+    if (count < 1 || count > g->capacity - g->tokens)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "%" PRId64 " tokens after %" PRId64
-                            "; the sequence has room for %" PRId64 " in all",
+                            "%" PRId64 " tokens after %" PRId64 "; a sequence has at most %" PRId64,
                             count, g->tokens, g->capacity);
     for (int64_t k = 0; k < count; k++)
         if (tokens[k] < 0 || tokens[k] >= sluice_generator_vocabulary(g))
@@ -55,33 +51,34 @@ static sluice_status check_tokens(const sluice_generator *g, const int32_t *toke
     return SLUICE_OK;
 }
 
-static sluice_status read_logits(sluice_generator *g) {
-    SLUICE__TRY(sluice_pipeline_read_layer(g->read, sluice_shape_bytes(&g->shape), g->pipeline,
-                                           g->last, 0));
-    if (g->logits)
-        sluice__convert(g->logits, SLUICE_TYPE_F32, g->read, g->shape.type,
-                        sluice_shape_count(&g->shape));
-    return SLUICE_OK;
-}
-
-sluice_status sluice_generator_add(sluice_generator *g, const int32_t *tokens, int64_t count) {
+sluice_status sluice_generator_add(int32_t *next, sluice_generator *g, const int32_t *tokens,
+                                   int64_t count, const sluice_chooser *chooser) {
     SLUICE__TRY(check_tokens(g, tokens, count));
     g->adding                = tokens;
     const sluice_batch batch = {
         .samples = count, .total_weight = 1, .parts = {{"inputs", load_tokens, g}}};
-    SLUICE__TRY(
-        sluice_pipeline_forward(g->pipeline, count == 1 ? SINGLE : PROMPT, &batch, g->tokens));
+    SLUICE__TRY(sluice_pipeline_forward(next, g->pipeline, count == 1 ? SINGLE : PROMPT, &batch,
+                                        g->tokens, chooser));
     g->tokens += count;
-    return read_logits(g);
+    return SLUICE_OK;
 }
 
-const float *sluice_generator_logits(const sluice_generator *generator) {
-    if (generator->tokens == 0) return NULL;
-    return generator->logits ? generator->logits : generator->read;
+static sluice_status choose_next(int32_t *token, void *context, const float *logits,
+                                 int64_t count) {
+    const sluice_generator *const g = context;
+    return sluice_next_token(token, logits, count, &g->sampling, g->number);
+}
+
+sluice_status sluice_generator_next(int32_t *next, sluice_generator *g, const int32_t *tokens,
+                                    int64_t count, const sluice_sampling *sampling,
+                                    int64_t number) {
+    g->sampling = *sampling;
+    g->number   = number;
+    return sluice_generator_add(next, g, tokens, count, &(sluice_chooser){choose_next, g});
 }
 
 int64_t sluice_generator_vocabulary(const sluice_generator *generator) {
-    return sluice_shape_count(&generator->shape);
+    return generator->vocabulary;
 }
 
 int64_t sluice_generator_tokens(const sluice_generator *generator) {
@@ -112,24 +109,16 @@ static sluice_status find_capacity(int64_t *out, const sluice_model *model) {
     return SLUICE_OK;
 }
 
-static sluice_status find_logits(sluice_generator *g, const sluice_model *model) {
+static sluice_status find_sizes(sluice_generator *g, const sluice_model *model) {
     sluice_layer_description d = {0};
-    g->last                    = sluice_model_layer_count(model) - 1;
-    if (g->last >= 0)
-        SLUICE__TRY(sluice_model_describe(&d, model, g->last, 1, SLUICE_PRECISION_FP32));
+    const int last             = sluice_model_layer_count(model) - 1;
+    SLUICE__TRY(find_capacity(&g->capacity, model));
+    if (last >= 0) SLUICE__TRY(sluice_model_describe(&d, model, last, 1, SLUICE_PRECISION_FP32));
     if (!d.is_end || d.state_count < 1 || g->capacity < 1)
         return sluice__fail(SLUICE_E_ARGUMENT, "the model does not generate: its last layer keeps "
                                                "no logits, or no layer keeps keys and values");
-    g->shape = d.states[0].shape;
+    g->vocabulary = sluice_shape_count(&d.states[0].shape);
     return SLUICE_OK;
-}
-
-static sluice_status make_generator(sluice_generator *g, const sluice_model *model) {
-    SLUICE__TRY(find_capacity(&g->capacity, model));
-    SLUICE__TRY(find_logits(g, model));
-    SLUICE__TRY(sluice__alloc(&g->read, sluice_shape_bytes(&g->shape), 1));
-    if (g->shape.type == SLUICE_TYPE_F32) return SLUICE_OK;
-    return sluice__alloc(&g->logits, (size_t)sluice_shape_count(&g->shape), sizeof *g->logits);
 }
 
 sluice_status sluice_generator_open(sluice_generator **out, sluice_pipeline *pipeline,
@@ -137,7 +126,7 @@ sluice_status sluice_generator_open(sluice_generator **out, sluice_pipeline *pip
     sluice_generator *g = NULL;
     SLUICE__TRY(sluice__alloc(&g, 1, sizeof *g));
     g->pipeline                = pipeline;
-    const sluice_status status = make_generator(g, model);
+    const sluice_status status = find_sizes(g, model);
     if (status == SLUICE_OK)
         *out = g;
     else
@@ -146,8 +135,5 @@ sluice_status sluice_generator_open(sluice_generator **out, sluice_pipeline *pip
 }
 
 void sluice_generator_close(sluice_generator *generator) {
-    if (!generator) return;
-    sluice__free(generator->read);
-    sluice__free(generator->logits);
     sluice__free(generator);
 }

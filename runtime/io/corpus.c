@@ -68,6 +68,7 @@ static sluice_status refuse_no_data(const sluice_corpus *corpus) {
 static sluice_status cut(sluice_corpus *corpus) {
     const int64_t length = corpus->length;
     if (corpus->count == 0) return refuse_no_data(corpus);
+    if (length == 0) return SLUICE_OK;
     corpus->windows = (corpus->tokens - 1) / length;
     if (corpus->windows < 2) {
         sluice__fail(SLUICE_E_ARGUMENT,
@@ -102,7 +103,7 @@ static sluice_status fill(sluice_corpus *corpus, const char *const *paths, int c
 sluice_status sluice_corpus_open_except(sluice_corpus **out, const char *const *paths, int count,
                                         int64_t length, const char *const *written,
                                         int written_count) {
-    if (length < 1)
+    if (length < 0)
         return sluice__fail(SLUICE_E_ARGUMENT, "sequences of %" PRId64 " tokens; use at least 1",
                             length);
     sluice_corpus *corpus;

@@ -63,7 +63,8 @@ static int compare_entries(const FTSENT **left, const FTSENT **right) {
 
 /* A folder of a build, or of an earlier run. */
 static bool is_made_by_tools(const char *folder) {
-    static const char *const marks[] = {"CMakeCache.txt", SLUICE__SINGLE_NAME, SLUICE__INDEX_NAME};
+    static const char *const marks[] = {"CMakeCache.txt", SLUICE__SINGLE_NAME, SLUICE__INDEX_NAME,
+                                        "tokens.json"};
     for (size_t k = 0; k < sizeof marks / sizeof *marks; k++) {
         char path[4096];
         struct stat about;

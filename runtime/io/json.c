@@ -11,9 +11,10 @@ static sluice_status no_memory(const char *what) {
     return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for %s", what);
 }
 
-sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, const char *what) {
+static sluice_status parse(json_t **out, const void *bytes, size_t size, size_t flags,
+                           const char *what) {
     json_error_t error;
-    json_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
+    json_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | flags, &error);
     if (!object && json_error_code(&error) == json_error_out_of_memory) return no_memory(what);
     if (!object)
         return sluice__fail(SLUICE_E_PARSE, "%s, line %d, byte %d: %s", what, error.line,
@@ -24,6 +25,14 @@ sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, 
     }
     json_decref(object);
     return sluice__fail(SLUICE_E_PARSE, "%s is not a JSON object", what);
+}
+
+sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, const char *what) {
+    return parse(out, bytes, size, 0, what);
+}
+
+sluice_status sluice__json_loose(json_t **out, const void *bytes, size_t size, const char *what) {
+    return parse(out, bytes, size, JSON_DECODE_INT_AS_REAL, what);
 }
 
 sluice_status sluice__json_read(json_t **out, const sluice__input_file *file, uint64_t offset,

@@ -14,6 +14,9 @@
 /* An object, duplicate keys refused; release with json_decref(). `what` names it in the error: "the
  * header of 'x'". E_PARSE with the line and byte, E_HOST_MEMORY. */
 sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, const char *what);
+/* The same where whole numbers are of any size (transformers writes 10^30 for "no limit"): all
+ * numbers are reals. */
+sluice_status sluice__json_loose(json_t **out, const void *bytes, size_t size, const char *what);
 /* The same from `bytes` of a file at `offset`; and from a whole file of at most `max` bytes, whose
  * errors name it by its path. E_IO too. */
 sluice_status sluice__json_read(json_t **out, const sluice__input_file *file, uint64_t offset,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,15 +35,26 @@ static sluice_status check_path(const char *path) {
     return sluice__hint(SLUICE_E_IO, "name another file");
 }
 
+/* Another process may be writing the same file. */
+static sluice_status take_alone(int file, const char *path) {
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        sluice__fail(SLUICE_E_IO, "'%s' is being written by another process", path);
+        return sluice__hint(SLUICE_E_IO, "wait for it, or name another file");
+    }
+    return ftruncate(file, 0) == 0 ? SLUICE_OK : sluice__cannot("write", path);
+}
+
 sluice_status sluice__token_file_begin(sluice__token_file *out, const char *path, int width) {
     sluice__token_file made = {.path = path, .head = {.width = width}};
     sluice__text text       = {0};
     SLUICE__TRY(check_path(path));
     SLUICE__TRY(sluice__text_add(&text, "%s.part", path));
     made.temporary = text.bytes;
-    made.file      = open(made.temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (made.file < 0) {
-        const sluice_status status = sluice__cannot("write", path);
+    made.file      = open(made.temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    const sluice_status status =
+        made.file < 0 ? sluice__cannot("write", path) : take_alone(made.file, path);
+    if (status != SLUICE_OK) {
+        if (made.file >= 0) (void)close(made.file);
         sluice__free(made.temporary);
         return status;
     }

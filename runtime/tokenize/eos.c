@@ -20,7 +20,7 @@ static sluice_status find_in_file(int32_t *id, const sluice_tokenizer *files, co
     const sluice__tokenizer_file *const file = sluice__tokenizer_file_of(files, name);
     json_t *settings                         = NULL;
     if (*id >= 0 || !file) return SLUICE_OK;
-    SLUICE__TRY(sluice__json_object(&settings, file->bytes, file->count, name));
+    SLUICE__TRY(sluice__json_loose(&settings, file->bytes, file->count, name));
     const char *const token = name_in(settings);
     if (token) *id = sluice_bpe_find(bpe, token);
     json_decref(settings);

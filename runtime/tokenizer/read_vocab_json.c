@@ -6,6 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/json.h"
 #include "runtime/tokenizer/pattern.h"
 #include "runtime/tokenizer/read_bpe.h"
 
@@ -205,6 +206,13 @@ static sluice_status read_file(json_t **out, const sluice_tokenizer *files, cons
     return file ? sluice__bpe_parse(out, file) : SLUICE_OK;
 }
 
+/* Its numbers may be of any size, and none is read. */
+static sluice_status read_config(json_t **out, const sluice_tokenizer *files) {
+    static const char name[]                 = "tokenizer_config.json";
+    const sluice__tokenizer_file *const file = sluice__tokenizer_file_of(files, name);
+    return file ? sluice__json_loose(out, file->bytes, file->count, name) : SLUICE_OK;
+}
+
 static sluice_status open_sources(sources *out, const sluice_tokenizer *files) {
     out->merges = sluice__tokenizer_file_of(files, "merges.txt");
     if (!out->merges)
@@ -212,7 +220,7 @@ static sluice_status open_sources(sources *out, const sluice_tokenizer *files) {
                             "there is vocab.json, and neither merges.txt nor tokenizer.json: only "
                             "BPE is supported, which has merges");
     SLUICE__TRY(read_file(&out->vocabulary, files, "vocab.json"));
-    SLUICE__TRY(read_file(&out->config, files, "tokenizer_config.json"));
+    SLUICE__TRY(read_config(&out->config, files));
     SLUICE__TRY(read_file(&out->added, files, "added_tokens.json"));
     return read_file(&out->specials, files, "special_tokens_map.json");
 }

@@ -246,6 +246,93 @@ static sluice_status clear(const sluice_device_ops *ops, sluice_stream *stream) 
     return multiply_nothing(ops, stream, 0);
 }
 
+/* What models of other families, and generation, compute: one row of one head of two elements, of
+ * which every tensor is the same memory. */
+typedef sluice_status operation(const sluice_operations *operations, sluice_stream *stream,
+                                void *memory);
+
+static sluice_status attend_with_cache(const sluice_operations *operations, sluice_stream *stream,
+                                       void *memory) {
+    return operations->attention_cached(
+        stream, &(sluice_attention_cached){memory, memory, memory, memory, 1, 0, 1, 1, 1, 2});
+}
+
+static sluice_status turn_heads(const sluice_operations *operations, sluice_stream *stream,
+                                void *memory) {
+    return operations->rotary(stream, &(sluice_rotary){.qkv         = memory,
+                                                       .samples     = 1,
+                                                       .length      = 1,
+                                                       .heads       = 1,
+                                                       .kv_heads    = 1,
+                                                       .head_width  = 2,
+                                                       .frequencies = {.base = 10000}});
+}
+
+static sluice_status norm_of_heads(const sluice_operations *operations, sluice_stream *stream,
+                                   void *memory) {
+    return operations->head_norm(stream, &(sluice_head_norm){.y          = memory,
+                                                             .rstd       = memory,
+                                                             .qkv        = memory,
+                                                             .q_gain     = memory,
+                                                             .k_gain     = memory,
+                                                             .rows       = 1,
+                                                             .heads      = 1,
+                                                             .kv_heads   = 1,
+                                                             .head_width = 2,
+                                                             .epsilon    = 1});
+}
+
+static sluice_status gradient_of_heads(const sluice_operations *operations, sluice_stream *stream,
+                                       void *memory) {
+    return operations->head_norm_backward(stream,
+                                          &(sluice_head_norm_backward){.dqkv        = memory,
+                                                                       .dq_gain     = memory,
+                                                                       .dk_gain     = memory,
+                                                                       .qkv         = memory,
+                                                                       .rstd        = memory,
+                                                                       .q_gain      = memory,
+                                                                       .k_gain      = memory,
+                                                                       .scratch     = memory,
+                                                                       .rows        = 1,
+                                                                       .heads       = 1,
+                                                                       .kv_heads    = 1,
+                                                                       .head_width  = 2,
+                                                                       .first_write = true});
+}
+
+static sluice_status open_gate(const sluice_operations *operations, sluice_stream *stream,
+                               void *memory) {
+    return operations->swiglu(stream, &(sluice_swiglu){memory, memory, 1, 1});
+}
+
+static sluice_status slope_of_gate(const sluice_operations *operations, sluice_stream *stream,
+                                   void *memory) {
+    return operations->swiglu_backward(stream,
+                                       &(sluice_swiglu_backward){memory, memory, memory, 1, 1});
+}
+
+static sluice_status run_on_memory(const sluice_device_ops *ops, sluice_stream *stream,
+                                   operation *run) {
+    enum { BYTES = 4096 };
+    void *memory = NULL;
+    SLUICE__TRY(ops->arena_alloc(&memory, NULL, BYTES));
+    const sluice_status status = run(ops->operations(SLUICE_PRECISION_FP32), stream, memory);
+    (void)ops->synchronize(stream);
+    ops->arena_free(NULL, memory, BYTES);
+    return status;
+}
+
+#define ON_MEMORY(name, run)                                                                       \
+    static sluice_status name(const sluice_device_ops *ops, sluice_stream *stream) {               \
+        return run_on_memory(ops, stream, run);                                                    \
+    }
+ON_MEMORY(attend_cached, attend_with_cache)
+ON_MEMORY(turn, turn_heads)
+ON_MEMORY(normalize, norm_of_heads)
+ON_MEMORY(norm_gradient, gradient_of_heads)
+ON_MEMORY(gate, open_gate)
+ON_MEMORY(slope, slope_of_gate)
+
 static const struct {
     const char *function, *what;
     sluice_status (*call)(const sluice_device_ops *ops, sluice_stream *stream);
@@ -253,6 +340,14 @@ static const struct {
     {"cudaGetDeviceProperties", "asking for the properties of a GPU", describe},
     {"scale_elements", "scaling", scale},
     {"cudaMemsetAsync", "clearing memory", clear},
+    {"store_rows", "attention with a cache", attend_cached},
+    {"attend_cached<R>", "attention with a cache", attend_cached},
+    {"turn", "rotary positions", turn},
+    {"normalize", "a norm of heads", normalize},
+    {"sum_rows", "the gradient of a norm of heads", norm_gradient},
+    {"gradient_of_input", "the gradient of a norm of heads", norm_gradient},
+    {"gate", "a gate", gate},
+    {"slope", "the gradient of a gate", slope},
 };
 
 static void calls_outside_pipelines_may_fail(void **state) {

@@ -309,14 +309,14 @@ void reference_attention_backward(double *dqkv, const double *dout, const double
 void reference_rotary(double *qkv, const sluice_rotary *args) {
     const int64_t width = args->head_width, stride = (args->heads + 2 * args->kv_heads) * width;
     for (int64_t row = 0; row < args->samples * args->length; row++) {
-        const float position = (float)(args->first_position + row % args->length);
+        const double position = (double)(args->first_position + row % args->length);
         for (int64_t at = 0; at < (args->heads + args->kv_heads) * width; at++) {
             const int64_t pair = at % width;
             double *const a = qkv + row * stride + at, *const b = a + width / 2;
             if (pair >= width / 2) continue;
-            const float angle =
+            const double angle =
                 position * sluice__rotary_frequency(&args->frequencies, pair, width);
-            const double turn = args->inverse ? -(double)angle : (double)angle, x = *a, y = *b;
+            const double turn = args->inverse ? -angle : angle, x = *a, y = *b;
             *a = x * cos(turn) - y * sin(turn);
             *b = x * sin(turn) + y * cos(turn);
         }

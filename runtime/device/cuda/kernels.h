@@ -65,7 +65,7 @@ typedef struct sluice__sgd_factors {
 
 /* Radians per position of each pair of a head. */
 typedef struct sluice__cuda_rotary_table {
-    float frequencies[SLUICE__CUDA_HEAD_WIDTH / 2];
+    double frequencies[SLUICE__CUDA_HEAD_WIDTH / 2];
 } sluice__cuda_rotary_table;
 
 /* ---- once per device, before anything is launched there ---- */

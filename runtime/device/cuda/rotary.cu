@@ -13,9 +13,9 @@ __global__ void turn(const sluice_rotary args, const sluice__cuda_rotary_table t
     const int64_t width = args.head_width, half = width / 2, heads = args.heads + args.kv_heads;
     for (int64_t at = first_element(); at < count; at += element_stride()) {
         const int64_t row = at / half, pair = at % half;
-        const float position = static_cast<float>(args.first_position + row % args.length);
-        const float angle    = position * table.frequencies[pair];
-        double exact_sine, exact_cosine; /* those of floats have an array for large angles */
+        const double position = static_cast<double>(args.first_position + row % args.length);
+        const double angle    = position * table.frequencies[pair];
+        double exact_sine, exact_cosine; /* of angle / pi: without an array for large angles */
         sluice__sincospi(angle * 0.31830988618379067154, &exact_sine, &exact_cosine);
         const float cosine = static_cast<float>(exact_cosine);
         const float sine   = static_cast<float>(args.inverse ? -exact_sine : exact_sine);

@@ -70,8 +70,10 @@ const sluice__llama_kind sluice__qwen3_own_kind = {
 static sluice_status read_heads(sluice__llama *own, const sluice__config_file *file,
                                 const sluice__llama_kind *kind) {
     SLUICE__TRY(sluice__config_count(&own->heads, file, "num_attention_heads"));
-    SLUICE__TRY(sluice__config_count_or(&own->kv_heads, file, "num_key_value_heads",
-                                        kind->kv_heads > 0 ? kind->kv_heads : own->heads));
+    const bool is_null = sluice__config_is(file, "num_key_value_heads", "null");
+    SLUICE__TRY(
+        sluice__config_count_or(&own->kv_heads, file, "num_key_value_heads",
+                                kind->kv_heads > 0 && !is_null ? kind->kv_heads : own->heads));
     if (own->heads % own->kv_heads != 0)
         return sluice__fail(SLUICE_E_PARSE,
                             "\"num_attention_heads\" in '%s' is %" PRId64 ", which %" PRId64

@@ -52,10 +52,17 @@ static sluice_status read_scaling(sluice_rotary_scaling *out, const sluice__conf
     return sluice__config_unsupported(inside, key, "\"default\", \"linear\" or \"llama3\"");
 }
 
+/* A number that the scaling does not go without. */
+static sluice_status read_needed(float *out, const sluice__config_file *inside, const char *key) {
+    if (sluice__config_has(inside, key)) return sluice__config_float(out, inside, key, 0);
+    return sluice__fail(SLUICE_E_PARSE, "the scaling of rotary positions in '%s' has no \"%s\"",
+                        inside->path, key);
+}
+
 static sluice_status read_llama3(sluice_rotary_frequencies *out, const sluice__config_file *inside,
                                  int64_t positions) {
-    SLUICE__TRY(sluice__config_float(&out->low_frequency, inside, "low_freq_factor", 0));
-    SLUICE__TRY(sluice__config_float(&out->high_frequency, inside, "high_freq_factor", 0));
+    SLUICE__TRY(read_needed(&out->low_frequency, inside, "low_freq_factor"));
+    SLUICE__TRY(read_needed(&out->high_frequency, inside, "high_freq_factor"));
     if (!(out->low_frequency < out->high_frequency))
         return sluice__fail(SLUICE_E_PARSE,
                             "\"low_freq_factor\" in '%s' is %g, and \"high_freq_factor\" %g; it "
@@ -71,7 +78,7 @@ static sluice_status read_object(sluice_rotary_frequencies *out, const sluice__c
     SLUICE__TRY(sluice__config_float(&out->base, inside, "rope_theta", out->base));
     SLUICE__TRY(read_scaling(&out->scaling, inside));
     if (out->scaling == SLUICE_ROTARY_SCALING_NONE) return SLUICE_OK;
-    SLUICE__TRY(sluice__config_float(&out->factor, inside, "factor", 0));
+    SLUICE__TRY(read_needed(&out->factor, inside, "factor"));
     if (out->scaling == SLUICE_ROTARY_SCALING_LINEAR) return SLUICE_OK;
     return read_llama3(out, inside, positions);
 }

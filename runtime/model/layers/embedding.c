@@ -73,9 +73,10 @@ static sluice_status drop(const sluice_layer_call *call, const void **out, void 
 /* The row of the table of positions that the first token takes; NULL: there is no table. */
 static sluice_status find_positions(const void **out, const sluice_layer_call *call) {
     const sluice_embedding_config *const c = call->config;
-    const int64_t first = call->position, count = call->input_shape.dims[0];
+    const int64_t first                    = call->position;
+    const int64_t count                    = call->input_shape.dims[c->generates ? 0 : 1];
     if (c->positions == 0) return SLUICE_OK;
-    if (c->generates && (first < 0 || first + count > c->positions))
+    if (first < 0 || first > c->positions - count)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "embedding has positions 0 to %" PRId64 ", and tokens are at %" PRId64
                             " to %" PRId64,

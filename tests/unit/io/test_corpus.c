@@ -230,8 +230,8 @@ static void bad_corpora_are_refused(void **state) {
                  mark ? mark + 2 : "");
         assert_refused(open_names(&corpus, &in, cases[k].names, 8), cases[k].status, says);
     }
-    assert_refused(open_names(&corpus, &in, cases[4].names, 0), SLUICE_E_ARGUMENT,
-                   "sequences of 0 tokens; use at least 1");
+    assert_refused(open_names(&corpus, &in, cases[4].names, -1), SLUICE_E_ARGUMENT,
+                   "sequences of -1 tokens; use at least 1");
     folder_remove(&in);
 }
 

@@ -236,6 +236,7 @@ static const change changes[] = {
     {"mistral", "\"num_key_value_heads\": 4, \"sliding_window\": 64", NULL, PLAIN},
     {"qwen2", "\"num_key_value_heads\": 4, \"layer_types\": [\"full_attention\"]", NULL,
      PLAIN + 2 * 3 * 24},
+    {"qwen2", "\"num_key_value_heads\": null", NULL, PLAIN + 2 * 3 * 24},
     {"qwen3", "\"num_key_value_heads\": 4, \"head_dim\": 6", NULL, PLAIN + 2 * 2 * 6},
     {"qwen3", "\"num_key_value_heads\": 4", NULL, PLAIN + 2 * (4 * 4 * 122 * 24 + 2 * 128)},
 
@@ -262,7 +263,8 @@ static const change changes[] = {
      "supported",
      0},
     {"llama", "\"rope_scaling\": {\"rope_type\": \"linear\"}",
-     "\"factor\" in '*' is not a number above 0", 0},
+     "the scaling of rotary positions in '*' has no \"factor\"", 0},
+    {"mistral", "\"sliding_window\": null, \"num_key_value_heads\": null", NULL, PLAIN},
     {"llama",
      "\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 2.0, \"attention_factor\": 1.5}",
      "\"attention_factor\" in \"rope_scaling\" in '*' is not a known field, and could change the "

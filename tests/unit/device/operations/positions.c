@@ -3,10 +3,12 @@
 #include "tests/unit/device/operations/check.h"
 #include "tests/unit/device/operations/tests.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "runtime/device/rotary.h"
 #include "tests/support/reference64.h"
+#include "tests/unit/device/operations/rotary_table.h"
 
 /* In place. */
 static sluice_status run_rotary(sluice_stream *stream, float *out, const void *context) {
@@ -43,7 +45,7 @@ void rotary_positions_agree(void **state) {
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         check_rotary(&random, shapes[s], 0, false);
         check_rotary(&random, shapes[s], 0, true);
-        check_rotary(&random, shapes[s], 99997, false);
+        check_rotary(&random, shapes[s], 131072 - shapes[s][1], false);
     }
 }
 
@@ -79,16 +81,53 @@ static const expected made_by_transformers[] = {
       0.000592843455F}},
 };
 
+/* transformers rounds each step to fp32. */
 void rotary_frequencies_are_those_of_transformers(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof made_by_transformers / sizeof *made_by_transformers; k++) {
         const expected *const e = &made_by_transformers[k];
         for (int64_t i = 0; i < e->head_width / 2; i++) {
-            const float got = sluice__rotary_frequency(&e->frequencies, i, e->head_width);
-            if (got != e->list[i])
-                fail_msg("%s: frequency %lld is %.9g, expected %.9g", e->name, (long long)i,
-                         (double)got, (double)e->list[i]);
+            const double got = sluice__rotary_frequency(&e->frequencies, i, e->head_width);
+            if (!(fabs(got / (double)e->list[i] - 1) < 1e-6))
+                fail_msg("%s: frequency %lld is %.9g, expected %.9g", e->name, (long long)i, got,
+                         (double)e->list[i]);
         }
+    }
+}
+
+/* One query (1, 0) and one key (0, 1) in each pair become (cos, sin) and (-sin, cos). */
+static void check_angles(const rotary_angles *r, double allowed) {
+    const expected *const e = &made_by_transformers[r->model];
+    const int64_t width = e->head_width, half = width / 2;
+    float *const qkv         = floats(3 * width);
+    const sluice_rotary args = {.samples        = 1,
+                                .length         = 1,
+                                .heads          = 1,
+                                .kv_heads       = 1,
+                                .head_width     = width,
+                                .first_position = r->position,
+                                .frequencies    = e->frequencies};
+    for (int64_t i = 0; i < 3 * width; i++) qkv[i] = i < half || i / half == 3;
+    assert_int_equal(done(run_rotary(streams[0], qkv, &args)), SLUICE_OK);
+    for (int64_t i = 0; i < width; i++) {
+        const int64_t pair = i % half;
+        const double q     = i < half ? r->cosines[pair] : r->sines[pair],
+                     k     = i < half ? -r->sines[pair] : r->cosines[pair];
+        if (fabs((double)qkv[i] - q) > allowed || fabs((double)qkv[width + i] - k) > allowed)
+            fail_msg("%s, position %lld, pair %lld: %.9g and %.9g, expected %.9g and %.9g; %g is "
+                     "allowed",
+                     e->name, (long long)r->position, (long long)pair, (double)qkv[i],
+                     (double)qkv[width + i], q, k, allowed);
+    }
+    release(qkv);
+}
+
+/* The frequencies of transformers, and their angles, are rounded to fp32. */
+void rotary_angles_are_exact_up_to_position_131071(void **state) {
+    (void)state;
+    for (size_t k = 0; k < sizeof rotary_table / sizeof *rotary_table; k++) {
+        const rotary_angles *const r = &rotary_table[k];
+        check_angles(r, r->exact ? 1e-6 : 1e-6 + 0x1.8p-23 * (double)r->position);
     }
 }
 

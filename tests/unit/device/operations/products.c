@@ -42,8 +42,9 @@ static void check_matmul(uint64_t *random, const int64_t shape[3], int flags) {
 
 void matmul_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][3] = {{1, 1, 1},     {0, 3, 2},    {3, 0, 2},   {5, 4, 0},
-                                        {33, 17, 129}, {130, 65, 7}, {7, 600, 31}};
+    static const int64_t shapes[][3] = {{1, 1, 1},    {0, 3, 2},     {3, 0, 2},
+                                        {5, 4, 0},    {33, 17, 129}, {130, 65, 7},
+                                        {7, 600, 31}, {1, 700, 130}, {1, 300, 37}};
     uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 8; flags++) check_matmul(&random, shapes[s], flags);
@@ -110,7 +111,8 @@ static void check_linear(uint64_t *random, const int64_t shape[3], int flags) {
 }
 
 static const int64_t linear_shapes[][3] = {{0, 4, 3},     {1, 1, 1},     {2, 3, 5},
-                                           {65, 33, 130}, {129, 64, 48}, {16, 96, 520}};
+                                           {65, 33, 130}, {129, 64, 48}, {16, 96, 520},
+                                           {1, 70, 300},  {1, 130, 700}};
 enum { LINEAR_SHAPES = sizeof linear_shapes / sizeof linear_shapes[0] };
 
 void linear_agrees(void **state) {

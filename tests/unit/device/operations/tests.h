@@ -17,6 +17,7 @@
     X(heads_too_wide_for_a_device_are_refused) \
     X(rotary_positions_agree) \
     X(rotary_frequencies_are_those_of_transformers) \
+    X(rotary_angles_are_exact_up_to_position_131071) \
     X(heads_too_wide_to_turn_are_refused) \
     X(cached_attention_agrees) \
     X(cached_attention_does_not_depend_on_chunks) \
