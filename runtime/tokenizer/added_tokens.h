@@ -21,7 +21,7 @@ typedef struct sluice__added_token {
 typedef struct sluice__added_node sluice__added_node;
 typedef struct sluice__added {
     sluice__added_token *list;
-    size_t count;
+    size_t count, space;
     sluice__added_node *nodes; /* of a tree of bytes; the first one is the root */
     size_t node_count, node_space;
     bool starts[256];           /* bytes that one begins with */
