@@ -27,7 +27,8 @@ typedef struct sluice_corpus sluice_corpus; /* files are read window by window *
  * NUL byte in their first 8 KiB or zeros at their end; FIFOs, sockets, devices and other links;
  * folders that are a build (CMakeCache.txt), or of a run (model.safetensors, tokens.json).
  *
- * `length` is T >= 1; 0: there are no windows, and the tokens are only read. Release with sluice_corpus_close().
+ * `length` is T >= 1; 0: there are no windows, and the tokens are only read. Release with
+ * sluice_corpus_close().
  *
  * A file must stay as it is until the corpus is closed: reading checks that.
  *
