@@ -4,7 +4,8 @@
  * tokens of the 256 bytes added; what is behind the first NUL byte is a text for it. "F:" in front:
  * the same as vocab.json with the lines behind the first NUL as merges.txt. Oracle: ids are of the
  * vocabulary; the text in pieces that sluice_bpe_cut() allows has the tokens of the whole; and
- * tokens become the text again, where no token takes white space and nothing is composed.
+ * tokens become the text again, where each byte has one, none takes white space and nothing is
+ * composed.
  */
 #include <jansson.h>
 #include <string.h>
@@ -27,6 +28,8 @@ typedef struct text {
 static bool is_kept(const sluice_bpe *bpe) {
     const sluice__added *const lists[] = {&bpe->as_is, &bpe->composed};
     if (bpe->composes || bpe->space_at >= 0) return false;
+    for (int byte = 0; byte < 256; byte++)
+        if (bpe->of_byte[byte] < 0 || bpe->is_unknown[byte]) return false;
     for (int n = 0; n < 2; n++)
         for (size_t k = 0; k < lists[n]->count; k++)
             if (lists[n]->list[k].takes_left || lists[n]->list[k].takes_right) return false;
