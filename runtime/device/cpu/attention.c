@@ -284,16 +284,7 @@ SLUICE__VERSIONS(slopes,
 
 SLUICE__LOOP void dot_row_loop(float *restrict out, const float *restrict a,
                                const float *restrict b, int64_t count) {
-    sluice__lanes total = {0}, x, y;
-    int64_t i           = 0;
-    for (; i + SLUICE__LANES <= count; i += SLUICE__LANES) {
-        sluice__load(&x, a + i);
-        sluice__load(&y, b + i);
-        total += x * y;
-    }
-    float sum = sluice__add_lanes(&total);
-    for (; i < count; i++) sum += a[i] * b[i];
-    *out = sum;
+    *out = sluice__dot(a, b, count);
 }
 SLUICE__VERSIONS(dot_row,
                  (float *restrict out, const float *restrict a, const float *restrict b,

@@ -5,20 +5,6 @@
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/loops.h"
 
-/* The sum of a[i] * b[i]. */
-SLUICE__LOOP float dot(const float *a, const float *b, int64_t count) {
-    sluice__lanes total = {0}, x, y;
-    int64_t i           = 0;
-    for (; i + SLUICE__LANES <= count; i += SLUICE__LANES) {
-        sluice__load(&x, a + i);
-        sluice__load(&y, b + i);
-        total += x * y;
-    }
-    float sum = sluice__add_lanes(&total);
-    for (; i < count; i++) sum += a[i] * b[i];
-    return sum;
-}
-
 /* ---- forward ---- */
 
 SLUICE__LOOP void rows_loop(const sluice_head_norm *args, int64_t first, int64_t last) {
@@ -29,7 +15,8 @@ SLUICE__LOOP void rows_loop(const sluice_head_norm *args, int64_t first, int64_t
             const float *const restrict gain = h < heads ? args->q_gain : args->k_gain;
             const float *const x             = (const float *)args->qkv + i * stride + h * width;
             float *const restrict y          = (float *)args->y + i * stride + h * width;
-            const float rstd = 1.0f / sqrtf(dot(x, x, width) / (float)width + args->epsilon);
+            const float rstd =
+                1.0f / sqrtf(sluice__dot(x, x, width) / (float)width + args->epsilon);
             for (int64_t j = 0; j < width; j++) y[j] = x[j] * rstd * gain[j];
             args->rstd[i * all + h] = rstd;
         }
@@ -67,7 +54,7 @@ SLUICE__LOOP void backward_head(float *restrict dy, float *restrict dgain, const
         dgain[j] += dy[j] * (x[j] * rstd);
         dy[j] *= gain[j];
     }
-    const float total = dot(dy, x, width) * rstd / (float)width;
+    const float total = sluice__dot(dy, x, width) * rstd / (float)width;
     for (int64_t j = 0; j < width; j++) dy[j] = rstd * (dy[j] - x[j] * rstd * total);
 }
 

@@ -83,6 +83,20 @@ SLUICE__LOOP float sluice__sum(const float *x, int64_t count) {
     return total;
 }
 
+/* The sum of a[i] * b[i]. */
+SLUICE__LOOP float sluice__dot(const float *a, const float *b, int64_t count) {
+    sluice__lanes total = {0}, x, y;
+    int64_t i           = 0;
+    for (; i + SLUICE__LANES <= count; i += SLUICE__LANES) {
+        sluice__load(&x, a + i);
+        sluice__load(&y, b + i);
+        total += x * y;
+    }
+    float sum = sluice__add_lanes(&total);
+    for (; i < count; i++) sum += a[i] * b[i];
+    return sum;
+}
+
 /* The largest of x[0 .. count - 1]; count > 0. */
 SLUICE__LOOP float sluice__max(const float *x, int64_t count) {
     float largest = x[0];
