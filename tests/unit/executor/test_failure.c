@@ -6,6 +6,7 @@
 #include "tests/support/faulty.h"
 #include "tests/support/isolated_transport.h"
 #include "tests/support/support.h"
+#include "tests/support/trainer.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -176,12 +177,6 @@ static sluice_status step(sluice_pipeline *pipeline, int64_t n) {
     const sluice_batch batch = make_batch(&from);
     sluice_result result;
     return sluice_pipeline_step(&result, pipeline, &batch);
-}
-
-static uint64_t digest_of(sluice_pipeline *pipeline) {
-    uint64_t digest;
-    assert_ok(sluice_pipeline_digest(&digest, pipeline));
-    return digest;
 }
 
 /* ---- layers that fail ---- */

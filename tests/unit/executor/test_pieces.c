@@ -3,6 +3,7 @@
  * by one; layers and updates know only the whole. */
 #include "tests/support/files.h"
 #include "tests/support/pieces.h"
+#include "tests/support/trainer.h"
 
 #include "sluice/file.h"
 #include "sluice/pipeline.h"
@@ -41,12 +42,6 @@ static void go(sluice_pipeline *pipeline, int64_t from, int64_t to) {
             1e-2};
         assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
     }
-}
-
-static uint64_t digest_of(sluice_pipeline *pipeline) {
-    uint64_t digest = 0;
-    assert_ok(sluice_pipeline_digest(&digest, pipeline));
-    return digest;
 }
 
 /* ---- names ---- */

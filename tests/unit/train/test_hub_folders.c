@@ -6,6 +6,7 @@
 
 #include "tests/support/counting.h"
 #include "tests/support/files.h"
+#include "tests/support/trainer.h"
 
 #include "sluice/allocator.h"
 #include "sluice/pipeline.h"
@@ -64,12 +65,6 @@ static sluice_pipeline *open_on(const hub *it, int ranks) {
 
 static void load(sluice_pipeline *pipeline, const hub *it) {
     assert_ok(sluice_pipeline_load_weights(pipeline, it->model, it->config.family, it->file));
-}
-
-static uint64_t digest_of(sluice_pipeline *pipeline) {
-    uint64_t digest = 0;
-    assert_ok(sluice_pipeline_digest(&digest, pipeline));
-    return digest;
 }
 
 static int32_t word(int64_t n, int64_t s, int64_t t) {

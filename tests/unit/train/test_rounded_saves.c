@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "tests/support/byte_gpt.h"
+#include "tests/support/trainer.h"
 
 #include "sluice/allocator.h"
 #include "sluice/file.h"
@@ -12,11 +13,6 @@
 
 /* The table has more elements than are rounded at once. */
 enum { LENGTH = 8, WIDTH = 24, SAMPLES = 8, MICROBATCHES = 4, STEPS = 6, WINDOWS = 60 };
-
-typedef struct trainer {
-    sluice_pipeline *pipeline;
-    sluice_run *run;
-} trainer;
 
 static byte_gpt prepare(void) {
     const sluice_gpt_config config = {256, LENGTH, WIDTH, 2, 2, true, 0.1F};
@@ -41,22 +37,6 @@ static trainer start(const byte_gpt *with, const char *schedule, int ranks, cons
     options.seed  = 7;
     assert_ok(sluice_run_open(&made.run, made.pipeline, with->model, with->corpus, &options));
     return made;
-}
-
-static void stop(trainer *it) {
-    sluice_run_close(it->run);
-    sluice_pipeline_close(it->pipeline);
-}
-
-static void go(const trainer *it, int steps) {
-    sluice_run_result result;
-    for (int k = 0; k < steps; k++) assert_ok(sluice_run_step(&result, it->run));
-}
-
-static uint64_t digest(const trainer *it) {
-    uint64_t value = 0;
-    assert_ok(sluice_pipeline_digest(&value, it->pipeline));
-    return value;
 }
 
 static sluice_save_options rounded(const byte_gpt *with) {
@@ -132,11 +112,11 @@ static void weights_are_rounded_and_masters_kept(void **state) {
     byte_gpt with                     = prepare();
     const sluice_save_options options = rounded(&with);
     trainer it                        = start(&with, "1f1b", 2, "adamw");
-    go(&it, 2);
+    trainer_go(&it, 2);
     assert_ok(sluice_pipeline_save(it.pipeline, folder_path(&with.files, "out"), &options));
     check_files(&with, &it);
     expect_text(folder_path(&with.files, "out/config.json"), "\"torch_dtype\": \"bfloat16\"");
-    stop(&it);
+    trainer_close(&it);
     byte_gpt_close(&with);
 }
 
@@ -149,20 +129,20 @@ static void check_resume(const byte_gpt *with, const char *optimizer, bool in_sh
     trainer after     = start(with, "gpipe", 3, optimizer);
     if (in_shards) options.shard_bytes = 2048;
     (void)snprintf(out, sizeof out, "%s/%s-%d", with->files.path, optimizer, in_shards);
-    go(&before, 3);
+    trainer_go(&before, 3);
     assert_int_equal(mkdir(out, 0700), 0);
     assert_ok(sluice_run_save(before.run, out, 1, &options));
     assert_ok(sluice_save_find(&save, out, NULL, NULL));
     assert_ok(sluice_run_load(after.run, save));
     sluice_save_close(save);
-    if (digest(&after) != digest(&before))
+    if (trainer_digest(&after) != trainer_digest(&before))
         fail_msg("%s: the weights that are resumed are not the masters", optimizer);
-    go(&before, STEPS - 3);
-    go(&after, STEPS - 3);
-    if (digest(&after) != digest(&before))
+    trainer_go(&before, STEPS - 3);
+    trainer_go(&after, STEPS - 3);
+    if (trainer_digest(&after) != trainer_digest(&before))
         fail_msg("%s: resumed from bfloat16, the run ends with other weights", optimizer);
-    stop(&before);
-    stop(&after);
+    trainer_close(&before);
+    trainer_close(&after);
 }
 
 static void runs_go_on_with_the_same_bits(void **state) {
@@ -182,7 +162,7 @@ static void the_folder_starts_another_run(void **state) {
     trainer it = start(&with, "1f1b", 2, "adamw"), other = start(&with, "gpipe", 1, "adamw");
     sluice_safetensors *file = NULL;
     float own[WIDTH], got[WIDTH];
-    go(&it, 1);
+    trainer_go(&it, 1);
     assert_ok(sluice_pipeline_save(it.pipeline, folder_path(&with.files, "out"), &options));
     assert_ok(sluice_safetensors_open(&file, folder_path(&with.files, "out")));
     assert_ok(sluice_pipeline_load_weights(other.pipeline, with.model, with.config.family, file));
@@ -192,8 +172,8 @@ static void the_folder_starts_another_run(void **state) {
     assert_ok(
         sluice_pipeline_read_parameter(got, WIDTH, other.pipeline, "transformer.h.0.ln_1.weight"));
     for (int i = 0; i < WIDTH; i++) assert_true(got[i] == nearest(own[i]));
-    stop(&it);
-    stop(&other);
+    trainer_close(&it);
+    trainer_close(&other);
     byte_gpt_close(&with);
 }
 
@@ -205,7 +185,7 @@ static void other_types_are_refused(void **state) {
     options.type                = SLUICE_TYPE_F16;
     assert_refused(sluice_pipeline_save(it.pipeline, folder_path(&with.files, "out"), &options),
                    SLUICE_E_UNSUPPORTED, "weights cannot be saved as float16; float32 or bfloat16");
-    stop(&it);
+    trainer_close(&it);
     byte_gpt_close(&with);
 }
 

@@ -7,6 +7,7 @@
 
 #include "tests/support/byte_gpt.h"
 #include "tests/support/counting.h"
+#include "tests/support/trainer.h"
 
 #include "sluice/allocator.h"
 #include "sluice/file.h"
@@ -22,11 +23,6 @@ typedef struct way {
 
 static const way ways[] = {{"gpipe", 1}, {"1f1b", 2}, {"zbv", 2}, {"1f1b", 3}, {"zb1p", 4}};
 enum { WAYS = sizeof ways / sizeof *ways };
-
-typedef struct trainer {
-    sluice_pipeline *pipeline;
-    sluice_run *run;
-} trainer;
 
 static byte_gpt prepare(void) {
     const sluice_gpt_config config = {256, LENGTH, 8, 2, 2, true, 0.1F};
@@ -55,22 +51,6 @@ static trainer start(const byte_gpt *with, const way *how, const char *optimizer
     options.learning_rate = (sluice_learning_rate){0.02, 0.002, 2, STEPS, SLUICE_DECAY_COSINE};
     assert_ok(sluice_run_open(&made.run, made.pipeline, with->model, with->corpus, &options));
     return made;
-}
-
-static void stop(trainer *it) {
-    sluice_run_close(it->run);
-    sluice_pipeline_close(it->pipeline);
-}
-
-static void go(const trainer *it, int steps) {
-    sluice_run_result result;
-    for (int k = 0; k < steps; k++) assert_ok(sluice_run_step(&result, it->run));
-}
-
-static uint64_t digest(const trainer *it) {
-    uint64_t value = 0;
-    assert_ok(sluice_pipeline_digest(&value, it->pipeline));
-    return value;
 }
 
 /* ---- files ---- */
@@ -127,15 +107,16 @@ static void p_ranks_save_and_q_ranks_load(void **state) {
         (void)snprintf(first, sizeof first, "%s/first/saves/step-00000003", with.files.path);
         (void)snprintf(second, sizeof second, "%s/second/saves/step-00000003", with.files.path);
         trainer before = start(&with, p, kinds[w / WAYS], 3);
-        go(&before, 3);
+        trainer_go(&before, 3);
         assert_ok(sluice_run_save(before.run, folder_path(&with.files, "first"), 1, &options));
-        const uint64_t then = digest(&before);
-        go(&before, STEPS - 3);
+        const uint64_t then = trainer_digest(&before);
+        trainer_go(&before, STEPS - 3);
         trainer after = start(&with, q, kinds[w / WAYS], 4);
         assert_ok(sluice_save_open(&save, first));
         assert_ok(sluice_run_load(after.run, save));
         sluice_save_close(save);
-        if (digest(&after) != then) fail_msg("%s: the weights that are loaded are others", words);
+        if (trainer_digest(&after) != then)
+            fail_msg("%s: the weights that are loaded are others", words);
         assert_ok(sluice_run_save(after.run, folder_path(&with.files, "second"), 1, &options));
         for (int k = 0; k < 3; k++) {
             static const char *const names[] = {"model.safetensors", "optimizer.safetensors",
@@ -145,12 +126,12 @@ static void p_ranks_save_and_q_ranks_load(void **state) {
             (void)snprintf(other, sizeof other, "%s/%s", second, names[k]);
             expect_same_file(one, other, words);
         }
-        go(&after, STEPS - 3);
-        if (digest(&after) != digest(&before))
+        trainer_go(&after, STEPS - 3);
+        if (trainer_digest(&after) != trainer_digest(&before))
             fail_msg("%s: the resumed run ends with other weights than the uninterrupted one",
                      words);
-        stop(&before);
-        stop(&after);
+        trainer_close(&before);
+        trainer_close(&after);
     }
     byte_gpt_close(&with);
 }
@@ -164,7 +145,7 @@ static void large_models_are_written_as_shards(void **state) {
     (void)snprintf(target, sizeof target, "%s/shards", with.files.path);
     options.shard_bytes = 4096;
     trainer before = start(&with, &ways[1], "adamw", 3), after = start(&with, &ways[3], "adamw", 4);
-    go(&before, 2);
+    trainer_go(&before, 2);
     assert_ok(sluice_pipeline_save(before.pipeline, target, &options));
     char *const index = read_text(folder_path(&with.files, "shards/model.safetensors.index.json"));
     if (!strstr(index, "\"transformer.wte.weight\": \"model-00001-of-000"))
@@ -175,13 +156,14 @@ static void large_models_are_written_as_shards(void **state) {
     assert_ok(sluice_save_open(&save, target));
     assert_ok(sluice_pipeline_load(after.pipeline, save));
     sluice_save_close(save);
-    if (digest(&after) != digest(&before)) fail_msg("shards are loaded as other weights");
+    if (trainer_digest(&after) != trainer_digest(&before))
+        fail_msg("shards are loaded as other weights");
     /* One file again: nothing of the shards stays. A slash at the end says nothing. */
     (void)snprintf(target, sizeof target, "%s/shards/", with.files.path);
     assert_ok(sluice_pipeline_save(after.pipeline, target, NULL));
     assert_false(exists(folder_path(&with.files, "shards/model.safetensors.index.json")));
-    stop(&before);
-    stop(&after);
+    trainer_close(&before);
+    trainer_close(&after);
     byte_gpt_close(&with);
 }
 
@@ -209,7 +191,7 @@ static void the_newest_saves_stay(void **state) {
     folder_write(&with.files, "out/saves/step-00000004/x", "x", 1); /* of an earlier run */
     folder_write(&with.files, "out/saves/.step-00000002.part/x", "x", 1);
     for (int k = 0; k < 3; k++) {
-        go(&it, 1);
+        trainer_go(&it, 1);
         assert_ok(sluice_run_save(it.run, out, 2, &options));
     }
     expect_saves(&with, "./saves/step-00000002 ./saves/step-00000003 ");
@@ -221,7 +203,7 @@ static void the_newest_saves_stay(void **state) {
     assert_int_equal(sluice_save_counters(save).updates, 3);
     assert_string_equal(sluice_save_folder(save), out);
     sluice_save_close(save);
-    stop(&it);
+    trainer_close(&it);
     free(out);
     byte_gpt_close(&with);
 }
@@ -266,7 +248,7 @@ static void pieces_of_a_tensor_are_in_memory(void **state) {
                  "memory, a load %lld",
                  VOCABULARY * WIDTH * 4, PIECES, saving, loading);
     assert_int_equal(counted_bytes(), before);
-    stop(&it);
+    trainer_close(&it);
     byte_gpt_close(&with);
 }
 
@@ -294,7 +276,7 @@ static void a_damaged_save_is_not_used(void **state) {
     (void)snprintf(out, sizeof out, "%s/out", with.files.path);
     assert_int_equal(mkdir(out, 0700), 0);
     for (int k = 0; k < 2; k++) {
-        go(&it, 1);
+        trainer_go(&it, 1);
         assert_ok(sluice_run_save(it.run, out, 2, &options));
     }
     for (int k = 0; k < 5; k++) {
@@ -315,7 +297,7 @@ static void a_damaged_save_is_not_used(void **state) {
         sluice_save_close(save);
         if (k < 4) flip(path);
     }
-    stop(&it);
+    trainer_close(&it);
     byte_gpt_close(&with);
 }
 
@@ -356,19 +338,19 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_refused(sluice_save_find(&save, target, NULL, NULL), SLUICE_E_ARGUMENT, text);
     assert_ok(sluice_pipeline_save(it.pipeline, target, &options));
     assert_ok(sluice_save_open(&save, target));
-    const uint64_t before = digest(&other);
+    const uint64_t before = trainer_digest(&other);
     if (sluice_pipeline_load(other.pipeline, save) != SLUICE_E_ARGUMENT ||
         !strstr(sluice_last_error()->what, "model or optimizer differ"))
         fail_msg("AdamW's state is loaded into SGD: %s", sluice_last_error()->what);
-    assert_int_equal(digest(&other), before);
+    assert_int_equal(trainer_digest(&other), before);
     sluice_save_close(save);
     (void)snprintf(text, sizeof text,
                    "cannot create folder '%s/none/.x.part': No such file or directory",
                    with.files.path);
     (void)snprintf(target, sizeof target, "%s/none/x", with.files.path);
     assert_refused(sluice_pipeline_save(it.pipeline, target, NULL), SLUICE_E_IO, text);
-    stop(&it);
-    stop(&other);
+    trainer_close(&it);
+    trainer_close(&other);
     byte_gpt_close(&with);
 }
 

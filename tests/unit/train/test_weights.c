@@ -9,6 +9,7 @@
 #include "tests/support/counting.h"
 #include "tests/support/small_gpt.h"
 #include "tests/support/stored.h"
+#include "tests/support/trainer.h"
 
 enum { MAX_TENSORS = 64, MAX_COUNT = 8192 };
 
@@ -77,12 +78,6 @@ static sluice_pipeline *open_on(const sluice_model *model, int ranks) {
                           .samples      = 4,
                           .optimizer    = "sgd"};
     return make_pipeline(&with, model);
-}
-
-static uint64_t digest_of(sluice_pipeline *pipeline) {
-    uint64_t digest = 0;
-    assert_ok(sluice_pipeline_digest(&digest, pipeline));
-    return digest;
 }
 
 /* By the values alone, without a file. */
