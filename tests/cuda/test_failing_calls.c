@@ -224,32 +224,28 @@ static sluice_status describe(const sluice_device_ops *ops, sluice_stream *strea
     return ops->describe(text, sizeof text, 0);
 }
 
-/* A product without an inner dimension is beta times the old content. */
-static sluice_status multiply_nothing(const sluice_device_ops *ops, sluice_stream *stream,
-                                      float beta) {
-    const sluice_matmul nothing = {.rows = 2, .columns = 2, .alpha = 1, .beta = beta};
-    sluice_matmul product       = nothing;
-    void *c                     = NULL;
-    SLUICE__TRY(ops->arena_alloc(&c, NULL, 4 * sizeof(float)));
-    product.c                  = c;
-    const sluice_status status = ops->operations(SLUICE_PRECISION_FP32)->matmul(stream, &product);
-    (void)ops->synchronize(stream);
-    ops->arena_free(NULL, c, 4 * sizeof(float));
-    return status;
-}
-
-static sluice_status scale(const sluice_device_ops *ops, sluice_stream *stream) {
-    return multiply_nothing(ops, stream, 2);
-}
-
-static sluice_status clear(const sluice_device_ops *ops, sluice_stream *stream) {
-    return multiply_nothing(ops, stream, 0);
-}
-
-/* What models of other families, and generation, compute: one row of one head of two elements, of
+/* What no training of a GPT computes: one row of one head of two elements, of
  * which every tensor is the same memory. */
 typedef sluice_status operation(const sluice_operations *operations, sluice_stream *stream,
                                 void *memory);
+#define ONE_HEAD .heads = 1, .kv_heads = 1, .head_width = 2
+
+/* A product without an inner dimension is beta times the old content. */
+static sluice_status multiply_nothing(const sluice_operations *operations, sluice_stream *stream,
+                                      void *memory, float beta) {
+    return operations->matmul(
+        stream, &(sluice_matmul){.c = memory, .rows = 2, .columns = 2, .alpha = 1, .beta = beta});
+}
+
+static sluice_status double_content(const sluice_operations *operations, sluice_stream *stream,
+                                    void *memory) {
+    return multiply_nothing(operations, stream, memory, 2);
+}
+
+static sluice_status forget_content(const sluice_operations *operations, sluice_stream *stream,
+                                    void *memory) {
+    return multiply_nothing(operations, stream, memory, 0);
+}
 
 static sluice_status attend_with_cache(const sluice_operations *operations, sluice_stream *stream,
                                        void *memory) {
@@ -259,44 +255,37 @@ static sluice_status attend_with_cache(const sluice_operations *operations, slui
 
 static sluice_status turn_heads(const sluice_operations *operations, sluice_stream *stream,
                                 void *memory) {
-    return operations->rotary(stream, &(sluice_rotary){.qkv         = memory,
-                                                       .samples     = 1,
-                                                       .length      = 1,
-                                                       .heads       = 1,
-                                                       .kv_heads    = 1,
-                                                       .head_width  = 2,
-                                                       .frequencies = {.base = 10000}});
+    return operations->rotary(
+        stream,
+        &(sluice_rotary){
+            .qkv = memory, .samples = 1, .length = 1, ONE_HEAD, .frequencies = {.base = 10000}});
 }
 
 static sluice_status norm_of_heads(const sluice_operations *operations, sluice_stream *stream,
                                    void *memory) {
-    return operations->head_norm(stream, &(sluice_head_norm){.y          = memory,
-                                                             .rstd       = memory,
-                                                             .qkv        = memory,
-                                                             .q_gain     = memory,
-                                                             .k_gain     = memory,
-                                                             .rows       = 1,
-                                                             .heads      = 1,
-                                                             .kv_heads   = 1,
-                                                             .head_width = 2,
-                                                             .epsilon    = 1});
+    return operations->head_norm(stream, &(sluice_head_norm){.y      = memory,
+                                                             .rstd   = memory,
+                                                             .qkv    = memory,
+                                                             .q_gain = memory,
+                                                             .k_gain = memory,
+                                                             .rows   = 1,
+                                                             ONE_HEAD,
+                                                             .epsilon = 1});
 }
 
 static sluice_status gradient_of_heads(const sluice_operations *operations, sluice_stream *stream,
                                        void *memory) {
     return operations->head_norm_backward(stream,
-                                          &(sluice_head_norm_backward){.dqkv        = memory,
-                                                                       .dq_gain     = memory,
-                                                                       .dk_gain     = memory,
-                                                                       .qkv         = memory,
-                                                                       .rstd        = memory,
-                                                                       .q_gain      = memory,
-                                                                       .k_gain      = memory,
-                                                                       .scratch     = memory,
-                                                                       .rows        = 1,
-                                                                       .heads       = 1,
-                                                                       .kv_heads    = 1,
-                                                                       .head_width  = 2,
+                                          &(sluice_head_norm_backward){.dqkv    = memory,
+                                                                       .dq_gain = memory,
+                                                                       .dk_gain = memory,
+                                                                       .qkv     = memory,
+                                                                       .rstd    = memory,
+                                                                       .q_gain  = memory,
+                                                                       .k_gain  = memory,
+                                                                       .scratch = memory,
+                                                                       .rows    = 1,
+                                                                       ONE_HEAD,
                                                                        .first_write = true});
 }
 
@@ -326,6 +315,8 @@ static sluice_status run_on_memory(const sluice_device_ops *ops, sluice_stream *
     static sluice_status name(const sluice_device_ops *ops, sluice_stream *stream) {               \
         return run_on_memory(ops, stream, run);                                                    \
     }
+ON_MEMORY(scale, double_content)
+ON_MEMORY(clear, forget_content)
 ON_MEMORY(attend_cached, attend_with_cache)
 ON_MEMORY(turn, turn_heads)
 ON_MEMORY(normalize, norm_of_heads)
