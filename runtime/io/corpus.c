@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
@@ -154,26 +155,14 @@ int64_t sluice_corpus_bytes(const sluice_corpus *corpus) {
     return bytes;
 }
 
-/* FNV-1a, of a text and of a number's bytes. */
-static uint64_t add_text(uint64_t hash, const char *text) {
-    do hash = (hash ^ (unsigned char)*text) * 0x100000001b3U;
-    while (*text++ != '\0');
-    return hash;
-}
-
-static uint64_t add_number(uint64_t hash, int64_t number) {
-    for (int k = 0; k < 64; k += 8) hash = (hash ^ ((uint64_t)number >> k & 0xff)) * 0x100000001b3U;
-    return hash;
-}
-
 uint64_t sluice_corpus_stamp(const sluice_corpus *corpus) {
-    uint64_t hash = 0xcbf29ce484222325U;
+    uint64_t hash = 0;
     for (int k = 0; k < corpus->count; k++) {
-        const sluice__file_stamp *const stamp = &corpus->pieces[k].stamp;
-        hash                                  = add_text(hash, corpus->pieces[k].path);
-        hash                                  = add_number(hash, stamp->size);
-        hash                                  = add_number(hash, (int64_t)stamp->written.tv_sec);
-        hash                                  = add_number(hash, (int64_t)stamp->written.tv_nsec);
+        const sluice__piece *const piece = &corpus->pieces[k];
+        const int64_t numbers[]          = {piece->stamp.size, (int64_t)piece->stamp.written.tv_sec,
+                                            (int64_t)piece->stamp.written.tv_nsec};
+        hash = XXH3_64bits_withSeed(piece->path, strlen(piece->path), hash);
+        hash = XXH3_64bits_withSeed(numbers, sizeof numbers, hash);
     }
     return hash;
 }
