@@ -127,10 +127,10 @@ static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *co
                         : SLUICE_OK;
 }
 
-/* On sequences of `length` tokens; `cache` > 0: on single tokens of a sequence of so many. */
+/* Of a configuration that was checked, on sequences of `length` tokens; `cache` > 0: on single
+ * tokens of a sequence of so many. */
 static sluice_status build(sluice_model **out, const sluice_gpt_config *config, double range,
                            int64_t length, int64_t cache) {
-    SLUICE__TRY(check_config(config, cache > 0 ? cache : length));
     sluice_model *model  = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {length}}));
@@ -144,6 +144,7 @@ out:
 
 sluice_status sluice_gpt_model(sluice_model **out, const sluice_gpt_config *config,
                                int64_t length) {
+    SLUICE__TRY(check_config(config, length));
     return build(out, config, SLUICE_INITIALIZER_RANGE, length, 0);
 }
 
@@ -205,13 +206,14 @@ static double range_of(const sluice_model_config *config) {
 static sluice_status make_model(sluice_model **out, const sluice_model_config *config,
                                 int64_t length) {
     const sluice_gpt_config own = own_of(config);
+    SLUICE__TRY(check_config(&own, length));
     return build(out, &own, range_of(config), length, 0);
 }
 
 static sluice_status make_generation(sluice_model **out, const sluice_model_config *config,
                                      int64_t capacity) {
     const sluice_gpt_config own = own_of(config);
-    SLUICE__TRY(check_config(&own, capacity)); /* also one below 1 */
+    SLUICE__TRY(check_config(&own, capacity));
     return build(out, &own, range_of(config), 1, capacity);
 }
 

@@ -129,7 +129,8 @@ static sluice_status add_layers(const builder *by) {
                      : SLUICE_OK;
 }
 
-/* On sequences of `length` tokens; `cache` > 0: on single tokens of a sequence of so many. */
+/* Of a configuration that was checked, on sequences of `length` tokens; `cache` > 0: on single
+ * tokens of a sequence of so many. */
 static sluice_status build(sluice_model **out, const sluice_model_config *config, int64_t length,
                            int64_t cache) {
     const double range = config->initializer_range;
@@ -139,7 +140,6 @@ static sluice_status build(sluice_model **out, const sluice_model_config *config
                           .has_head_norm = sluice__llama_kind_of(config)->has_head_norm,
                           .cache         = cache};
     by.norm            = (sluice_norm_config){SLUICE_NORM_RMS, by.own.epsilon};
-    SLUICE__TRY(check_config(&by.own, config->family->name, cache > 0 ? cache : length));
     SLUICE__TRY(sluice_model_create(&by.model, &(sluice_shape){SLUICE_TYPE_I32, 1, {length}}));
     const sluice_status status = add_layers(&by);
     if (status == SLUICE_OK)
@@ -151,13 +151,15 @@ static sluice_status build(sluice_model **out, const sluice_model_config *config
 
 static sluice_status make_model(sluice_model **out, const sluice_model_config *config,
                                 int64_t length) {
+    const sluice__llama own = sluice__llama_own(config);
+    SLUICE__TRY(check_config(&own, config->family->name, length));
     return build(out, config, length, 0);
 }
 
 static sluice_status make_generation(sluice_model **out, const sluice_model_config *config,
                                      int64_t capacity) {
     const sluice__llama own = sluice__llama_own(config);
-    SLUICE__TRY(check_config(&own, config->family->name, capacity)); /* also one below 1 */
+    SLUICE__TRY(check_config(&own, config->family->name, capacity));
     return build(out, config, 1, capacity);
 }
 

@@ -24,10 +24,18 @@ typedef struct parts {
     int head_gains; /* parameters: of queries, then of keys; 0: there are none */
 } parts;
 
+static int64_t kv_heads_of(const sluice_attention_config *c) {
+    return c->kv_heads > 0 ? c->kv_heads : c->heads;
+}
+
+static int64_t head_width_of(const sluice_attention_config *c) {
+    return c->head_width > 0 ? c->head_width : c->width / c->heads;
+}
+
 static parts parts_of(const sluice_attention_config *config, const sluice_shape *input) {
     const int64_t rows = sluice__rows(input), width = config->width, heads = config->heads;
-    const int64_t kv_heads   = config->kv_heads > 0 ? config->kv_heads : heads;
-    const int64_t head_width = config->head_width > 0 ? config->head_width : width / heads;
+    const int64_t kv_heads   = kv_heads_of(config);
+    const int64_t head_width = head_width_of(config);
     const bool generates     = config->cache > 0; /* samples are one sequence */
     parts p                  = {.samples    = generates ? 1 : input->dims[0],
                                 .length     = generates ? input->dims[0] : input->dims[1],
@@ -75,7 +83,7 @@ static bool scales(const sluice_rotary_frequencies *f) {
 
 static sluice_status check_rotary(const sluice_attention_config *c) {
     const sluice_rotary_frequencies *const f = &c->rotary;
-    const int64_t head_width = c->head_width > 0 ? c->head_width : c->width / c->heads;
+    const int64_t head_width                 = head_width_of(c);
     if (!isfinite(f->base) || f->base < 0)
         return sluice__fail(
             SLUICE_E_ARGUMENT,
@@ -95,12 +103,10 @@ static sluice_status check_rotary(const sluice_attention_config *c) {
 }
 
 static sluice_status check_cache(const sluice_attention_config *c, const sluice_shape *input) {
-    const int64_t kv_heads   = c->kv_heads > 0 ? c->kv_heads : c->heads;
-    const int64_t head_width = c->head_width > 0 ? c->head_width : c->width / c->heads;
     if (c->cache == 0) return SLUICE_OK;
     SLUICE__TRY(sluice__check_count("attention", "positions in its cache", c->cache));
     SLUICE__TRY(sluice__check_one_token("attention", input));
-    return sluice__check_elements("attention", c->cache, kv_heads * head_width);
+    return sluice__check_elements("attention", c->cache, kv_heads_of(c) * head_width_of(c));
 }
 
 static sluice_status check(const sluice_attention_config *c, const sluice_shape *input,
