@@ -16,14 +16,13 @@
 
 #include "runtime/base/error.h"
 
-#define AFTER_LETTERS "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define LETTERS       "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
+#define REST    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define LETTERS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
 
 const char sluice__gpt2_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-const char sluice__llama3_pattern[] = LETTERS AFTER_LETTERS;
-const char sluice__qwen2_pattern[] =
-    LETTERS "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const char sluice__llama3_pattern[] = LETTERS "|\\p{N}{1,3}" REST;
+const char sluice__qwen2_pattern[]  = LETTERS "|\\p{N}" REST;
 
 const char sluice__digit_pattern[]  = "\\p{N}";
 const char sluice__digits_pattern[] = "\\p{N}+";
