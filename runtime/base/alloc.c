@@ -62,6 +62,13 @@ sluice_status sluice__alloc(void *out, size_t count, size_t size) {
     return SLUICE_OK;
 }
 
+sluice_status sluice__reserve(void *block, size_t *capacity, size_t wanted, size_t size) {
+    if (wanted <= *capacity) return SLUICE_OK;
+    SLUICE__TRY(sluice__grow(block, 2 * wanted, size));
+    *capacity = 2 * wanted;
+    return SLUICE_OK;
+}
+
 void sluice__free(void *block) {
     if (!block) return;
     const size_t bytes = size_of(block);

@@ -16,6 +16,9 @@ sluice_status sluice__alloc(void *out, size_t count, size_t size);
 /* The block at `*block` (or NULL) grown to `count` elements; new bytes are zero. On failure the
  * old block is still valid. */
 sluice_status sluice__grow(void *block, size_t count, size_t size);
+/* The same where the block has fewer than `wanted` elements: grown to twice as many, which
+ * `*capacity` then says. */
+sluice_status sluice__reserve(void *block, size_t *capacity, size_t wanted, size_t size);
 void sluice__free(void *block); /* NULL is fine */
 sluice_status sluice__copy_text(char **out, const char *text);
 

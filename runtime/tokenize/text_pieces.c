@@ -28,11 +28,8 @@ static sluice_status make_space(sluice__text_piece *piece, size_t bytes) {
 }
 
 static sluice_status add_part(sluice__text_piece *piece, size_t bytes, bool is_followed) {
-    if (piece->count == piece->part_capacity) {
-        const int capacity = piece->part_capacity ? 2 * piece->part_capacity : 16;
-        SLUICE__TRY(sluice__grow(&piece->parts, (size_t)capacity, sizeof *piece->parts));
-        piece->part_capacity = capacity;
-    }
+    SLUICE__TRY(sluice__reserve(&piece->parts, &piece->part_capacity, (size_t)piece->count + 1,
+                                sizeof *piece->parts));
     piece->bytes += bytes;
     piece->parts[piece->count++] = (sluice__text_part){piece->bytes, is_followed};
     return SLUICE_OK;

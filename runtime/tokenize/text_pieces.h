@@ -30,7 +30,8 @@ typedef struct sluice__text_piece {
     char *text;
     size_t bytes, capacity;
     sluice__text_part *parts;
-    int count, part_capacity;
+    int count;
+    size_t part_capacity;
     int64_t number, file_bytes; /* file_bytes: of those files */
 } sluice__text_piece;
 

@@ -12,6 +12,7 @@
 #include "runtime/base/error.h"
 #include "runtime/io/token_file.h"
 #include "runtime/tokenize/text_pieces.h"
+#include "runtime/tokenizer/bpe.h"
 
 enum { PIECE_BYTES = 1 << 20, MAX_THREADS = 1024, NARROW = 1 << 16 };
 
@@ -54,16 +55,6 @@ static sluice_status read_piece(tokenizing *it) {
     return status;
 }
 
-static sluice_status add_id(sluice_ids *to, int32_t id) {
-    if (to->count == to->capacity) {
-        const int64_t capacity = to->capacity ? 2 * to->capacity : 1024;
-        SLUICE__TRY(sluice__grow(&to->list, (size_t)capacity, sizeof *to->list));
-        to->capacity = capacity;
-    }
-    to->list[to->count++] = id;
-    return SLUICE_OK;
-}
-
 static sluice_status encode_piece(tokenizing *it) {
     const sluice_tokenize_options *const options = it->job->options;
     const bool adds_eos                          = options->separator == SLUICE_SEPARATOR_EOS;
@@ -73,7 +64,7 @@ static sluice_status encode_piece(tokenizing *it) {
         const sluice__text_part *const part = &it->piece.parts[k];
         SLUICE__TRY(
             sluice_bpe_encode(&it->ids, it->encoder, it->piece.text + from, part->end - from));
-        if (adds_eos && part->is_followed) SLUICE__TRY(add_id(&it->ids, options->eos));
+        if (adds_eos && part->is_followed) SLUICE__TRY(sluice__ids_add(&it->ids, &options->eos, 1));
         from = part->end;
     }
     return SLUICE_OK;
@@ -82,10 +73,7 @@ static sluice_status encode_piece(tokenizing *it) {
 /* Little-endian, whatever the machine is. */
 static sluice_status narrow_ids(tokenizing *it, int width) {
     const size_t bytes = (size_t)it->ids.count * (size_t)width;
-    if (bytes > it->capacity) {
-        SLUICE__TRY(sluice__grow(&it->bytes, bytes, 1));
-        it->capacity = bytes;
-    }
+    SLUICE__TRY(sluice__reserve(&it->bytes, &it->capacity, bytes, 1));
     unsigned char *at = it->bytes;
     for (int64_t k = 0; k < it->ids.count; k++)
         for (int b = 0; b < width; b++)

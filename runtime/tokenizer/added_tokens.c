@@ -21,10 +21,8 @@ static uint32_t child_of(const sluice__added *in, uint32_t node, unsigned char b
 }
 
 static sluice_status add_node(uint32_t *out, sluice__added *to, unsigned char byte) {
-    if (to->node_count == to->node_space) {
-        SLUICE__TRY(sluice__grow(&to->nodes, 2 * to->node_space + 64, sizeof *to->nodes));
-        to->node_space = 2 * to->node_space + 64;
-    }
+    SLUICE__TRY(
+        sluice__reserve(&to->nodes, &to->node_space, to->node_count + 1, sizeof *to->nodes));
     *out                        = (uint32_t)to->node_count;
     to->nodes[to->node_count++] = (sluice__added_node){.token = -1, .byte = byte};
     return SLUICE_OK;
@@ -48,13 +46,6 @@ static sluice_status add_text(uint32_t *out, sluice__added *to, const char *text
     return SLUICE_OK;
 }
 
-static sluice_status reserve_token(sluice__added *to) {
-    if (to->count < to->space) return SLUICE_OK;
-    SLUICE__TRY(sluice__grow(&to->list, 2 * to->space + 16, sizeof *to->list));
-    to->space = 2 * to->space + 16;
-    return SLUICE_OK;
-}
-
 sluice_status sluice__added_add(sluice__added *to, const sluice__added_token *token,
                                 const char *text, size_t bytes) {
     uint32_t node = 0;
@@ -64,7 +55,7 @@ sluice_status sluice__added_add(sluice__added *to, const sluice__added_token *to
     SLUICE__TRY(add_text(&node, to, text, bytes));
     if (to->nodes[node].token >= 0)
         return sluice__fail(SLUICE_E_PARSE, "added token '%.60s' is there twice", text);
-    SLUICE__TRY(reserve_token(to));
+    SLUICE__TRY(sluice__reserve(&to->list, &to->space, to->count + 1, sizeof *to->list));
     to->nodes[node].token = (int32_t)to->count;
     to->list[to->count++] = *token;
     to->has_words         = to->has_words || token->is_word;

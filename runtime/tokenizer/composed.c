@@ -121,15 +121,8 @@ void sluice__composed_free(sluice__composed *composed) {
     sluice__free(composed->codes);
 }
 
-static sluice_status need(void *block, size_t *space, size_t wanted, size_t size) {
-    if (wanted <= *space) return SLUICE_OK;
-    SLUICE__TRY(sluice__grow(block, 2 * wanted, size));
-    *space = 2 * wanted;
-    return SLUICE_OK;
-}
-
 static sluice_status add_bytes(sluice__composed *to, const char *text, size_t bytes) {
-    SLUICE__TRY(need(&to->text, &to->space, to->bytes + bytes, 1));
+    SLUICE__TRY(sluice__reserve(&to->text, &to->space, to->bytes + bytes, 1));
     if (bytes > 0) memcpy(to->text + to->bytes, text, bytes);
     to->bytes += bytes;
     return SLUICE_OK;
@@ -166,12 +159,13 @@ static sluice_status decompose_all(sluice__composed *to, size_t *count, const ch
     *count = 0;
     for (size_t at = 0; at < bytes; at += sluice__utf8_length(text + at, bytes - at)) {
         const int32_t code = sluice__utf8_code(text + at);
-        SLUICE__TRY(need(&to->codes, &to->code_space, *count + MAX_DECOMPOSED, sizeof(int32_t)));
+        SLUICE__TRY(
+            sluice__reserve(&to->codes, &to->code_space, *count + MAX_DECOMPOSED, sizeof(int32_t)));
         const size_t added = decompose(to->codes + *count, code);
         if (added == 0) to->codes[*count] = code;
         *count += added > 0 ? added : 1;
     }
-    return need(&to->codes, &to->code_space, 2 * *count, sizeof(int32_t));
+    return sluice__reserve(&to->codes, &to->code_space, 2 * *count, sizeof(int32_t));
 }
 
 static sluice_status add_codes(sluice__composed *to, size_t count) {
@@ -193,7 +187,8 @@ static sluice_status add_part(sluice__composed *to, const sluice__composer *by, 
     const utf8proc_ssize_t left =
         utf8proc_normalize_utf32(to->codes, (utf8proc_ssize_t)count, options);
     SLUICE__TRY(add_codes(to, (size_t)left));
-    SLUICE__TRY(need(&to->parts, &to->part_space, to->part_count + 1, sizeof *to->parts));
+    SLUICE__TRY(
+        sluice__reserve(&to->parts, &to->part_space, to->part_count + 1, sizeof *to->parts));
     to->parts[to->part_count++] = (sluice__composed_part){where, to->bytes, begin, end};
     return SLUICE_OK;
 }

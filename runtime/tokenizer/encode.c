@@ -92,11 +92,7 @@ static sluice_status cut_piece(sluice_ids *out, sluice_bpe_encoder *encoder, int
  * is later than the piece's own words. */
 static sluice_status put_space(const char **text, size_t *bytes, sluice_bpe_encoder *encoder) {
     if (**text == ' ') return SLUICE_OK;
-    if (*bytes + 1 > encoder->spaced_space) {
-        const size_t space = 2 * (*bytes + 1);
-        SLUICE__TRY(sluice__grow(&encoder->spaced, space, 1));
-        encoder->spaced_space = space;
-    }
+    SLUICE__TRY(sluice__reserve(&encoder->spaced, &encoder->spaced_space, *bytes + 1, 1));
     encoder->spaced[0] = ' ';
     memcpy(encoder->spaced + 1, *text, *bytes);
     *text = encoder->spaced;

@@ -25,17 +25,10 @@ static sluice__new_token *find(const sources *in, const char *text) {
     return index ? &in->tokens[json_integer_value(index)] : NULL;
 }
 
-static sluice_status reserve_token(sources *in) {
-    if (in->count < in->space) return SLUICE_OK;
-    SLUICE__TRY(sluice__grow(&in->tokens, 2 * in->space + 16, sizeof *in->tokens));
-    in->space = 2 * in->space + 16;
-    return SLUICE_OK;
-}
-
 /* Unless the list has it. */
 static sluice_status list_token(sources *in, const sluice__new_token *token) {
     if (find(in, token->text)) return SLUICE_OK;
-    SLUICE__TRY(reserve_token(in));
+    SLUICE__TRY(sluice__reserve(&in->tokens, &in->space, in->count + 1, sizeof *in->tokens));
     if (json_object_set_new(in->indices, token->text, json_integer((json_int_t)in->count)) != 0)
         return sluice__fail(SLUICE_E_HOST_MEMORY,
                             "out of host memory for the list of %zu added tokens", in->count + 1);

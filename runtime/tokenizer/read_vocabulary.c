@@ -15,13 +15,6 @@ typedef struct plain {
     size_t space;
 } plain;
 
-static sluice_status reserve(plain *to, size_t bytes) {
-    if (bytes <= to->space) return SLUICE_OK;
-    SLUICE__TRY(sluice__grow(&to->bytes, 2 * bytes, 1));
-    to->space = 2 * bytes;
-    return SLUICE_OK;
-}
-
 /* Its bytes, or its text as it is where that is in no alphabet of bytes: no word becomes it. */
 static sluice_status add_token(sluice__tokens *to, plain *scratch, const char *text,
                                const json_t *id, const char *where) {
@@ -30,7 +23,7 @@ static sluice_status add_token(sluice__tokens *to, plain *scratch, const char *t
     if (!json_is_integer(id))
         return sluice__fail(SLUICE_E_PARSE, "%s: the id of token '%.60s' is not a whole number",
                             where, text);
-    SLUICE__TRY(reserve(scratch, count + 1));
+    SLUICE__TRY(sluice__reserve(&scratch->bytes, &scratch->space, count + 1, 1));
     if (sluice__alphabet_read(scratch->bytes, &bytes, text, count))
         return sluice__tokens_add(to, json_integer_value(id), scratch->bytes, bytes, true);
     return sluice__tokens_add(to, json_integer_value(id), text, count, false);
@@ -77,10 +70,7 @@ typedef struct halves {
 static sluice_status set_halves(halves *to, const char *left, size_t left_bytes, const char *right,
                                 size_t right_bytes) {
     const size_t both = left_bytes + right_bytes;
-    if (!to->left || 2 * both + 3 > to->space) {
-        SLUICE__TRY(sluice__grow(&to->left, 4 * both + 64, 1));
-        to->space = 4 * both + 64;
-    }
+    SLUICE__TRY(sluice__reserve(&to->left, &to->space, 2 * both + 3, 1));
     to->right = to->left + left_bytes + 1;
     to->both  = to->right + right_bytes + 1;
     memcpy(to->left, left, left_bytes);

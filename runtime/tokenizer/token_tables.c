@@ -15,12 +15,7 @@ static sluice_status reserve_token(sluice__tokens *in, int64_t id, size_t bytes)
         SLUICE__TRY(sluice__grow(&in->list, (size_t)wanted, sizeof *in->list));
         in->capacity = wanted;
     }
-    if (bytes > in->space - in->used) {
-        const size_t wanted = 2 * in->space + bytes;
-        SLUICE__TRY(sluice__grow(&in->bytes, wanted, 1));
-        in->space = wanted;
-    }
-    return SLUICE_OK;
+    return sluice__reserve(&in->bytes, &in->space, in->used + bytes, 1);
 }
 
 sluice_status sluice__tokens_add(sluice__tokens *to, int64_t id, const char *text, size_t bytes,

@@ -23,7 +23,8 @@ typedef struct sluice__token {
 
 typedef struct sluice__tokens {
     sluice__token *list;
-    int64_t count, capacity; /* the largest id + 1 */
+    int64_t count;    /* the largest id + 1 */
+    int64_t capacity; /* of the list */
     char *bytes;
     size_t used, space;
     int32_t *slots; /* by hash: id + 1, 0 if the slot is free */

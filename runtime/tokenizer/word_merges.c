@@ -72,10 +72,7 @@ static bool is_before(const sluice__word_pair *one, const sluice__word_pair *oth
 
 static sluice_status heap_push(sluice__word_scratch *in, const sluice__word_pair *pair) {
     size_t at = in->heap_count;
-    if (at == in->heap_space) {
-        SLUICE__TRY(sluice__grow(&in->heap, 2 * at + 64, sizeof *in->heap));
-        in->heap_space = 2 * at + 64;
-    }
+    SLUICE__TRY(sluice__reserve(&in->heap, &in->heap_space, at + 1, sizeof *in->heap));
     in->heap_count++;
     for (size_t up; at > 0 && is_before(pair, &in->heap[up = (at - 1) / 2]); at = up)
         in->heap[at] = in->heap[up];
@@ -111,10 +108,7 @@ static sluice_status list_parts(sluice__word_scratch *in, const int32_t *ids, si
                             "a word has %zu bytes; the pattern that cuts a text into words must "
                             "leave at most %d in one",
                             count, MAX_PARTS);
-    if (count > in->part_space) {
-        SLUICE__TRY(sluice__grow(&in->parts, count, sizeof *in->parts));
-        in->part_space = count;
-    }
+    SLUICE__TRY(sluice__reserve(&in->parts, &in->part_space, count, sizeof *in->parts));
     for (size_t k = 0; k < count; k++)
         in->parts[k] = (sluice__word_part){ids[k], k > 0 ? (uint32_t)k - 1 : none,
                                            k + 1 < count ? (uint32_t)k + 1 : none};
