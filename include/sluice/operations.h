@@ -218,7 +218,7 @@ typedef enum sluice_rotary_scaling {
 
 /* Pair i of a head turns by position / base^(2 i / head_width) radians, before scaling. */
 typedef struct sluice_rotary_frequencies {
-    float base; /* 10000; 0: of a layer without rotary positions */
+    float base; /* usually 10000; 0: a layer without rotary positions */
     sluice_rotary_scaling scaling;
     float factor;
     float low_frequency, high_frequency; /* of LLAMA3, as its original_positions */

@@ -22,22 +22,7 @@ typedef struct softmax {
 /* scores[j] = scale * q k_j */
 SLUICE__LOOP void score_loop(float *restrict scores, const float *q, const float *k, int64_t stride,
                              int64_t width, int64_t count, float scale) {
-    for (int64_t j = 0; j < count; j++, k += stride) {
-        sluice__lanes even = {0}, odd = {0}, x, y;
-        int64_t i = 0;
-        for (; i + SLUICE__PAIR <= width; i += SLUICE__PAIR) {
-            sluice__load(&x, q + i);
-            sluice__load(&y, k + i);
-            even += x * y;
-            sluice__load(&x, q + i + SLUICE__LANES);
-            sluice__load(&y, k + i + SLUICE__LANES);
-            odd += x * y;
-        }
-        even += odd;
-        float dot = sluice__add_lanes(&even);
-        for (; i < width; i++) dot += q[i] * k[i];
-        scores[j] = dot * scale;
-    }
+    for (int64_t j = 0; j < count; j++, k += stride) scores[j] = scale * sluice__dot(q, k, width);
 }
 SLUICE__VERSIONS(score,
                  (float *restrict scores, const float *q, const float *k, int64_t stride,

@@ -83,11 +83,12 @@ void sluice__cuda_products_free(sluice_stream *stream);
 sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args,
                                     sluice_precision precision);
 
-/* ---- one file per kind of operation, as in cpu/ ---- */
-/* The tables of operations.c: fp32, and tf32, which differs in what products round to. */
+/* ---- attention.c ---- */
 /* E_UNSUPPORTED if heads are wider than attention takes. */
 sluice_status sluice__cuda_check_heads(int64_t head_width);
 
+/* ---- one file per kind of operation, as in cpu/ ---- */
+/* The tables of operations.c: fp32, and tf32, which differs in what products round to. */
 const sluice_operations *sluice__cuda_operations(sluice_precision precision);
 
 #define X(name, args)                                                                              \
