@@ -26,41 +26,47 @@ sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *val
                       });
 }
 
-/* Part by part, so that no parameter is in host memory twice. */
-static sluice_status upload_initial(sluice__rank *rank, const sluice__value *value, float *part,
-                                    int64_t elements) {
+static sluice_status upload_part(sluice__rank *rank, const sluice__value *value, float *part,
+                                 int64_t at, int64_t count) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const int first                 = sluice_model_use(pipeline->model, value->use)->first;
-    for (int64_t at = 0; at < value->count; at += elements) {
-        const int64_t now = value->count - at < elements ? value->count - at : elements;
-        sluice_parameter_initialize_part(part, sluice_model_use(pipeline->model, first),
-                                         pipeline->options.seed, at, now);
-        SLUICE__TRY(pipeline->ops->upload(rank->stream, (float *)(rank->arena + value->master) + at,
-                                          part, (size_t)now * sizeof *part));
-        SLUICE__TRY(sluice__drain(rank));
-        sluice__progress(&rank->pipeline->deadline);
-    }
+    sluice_parameter_initialize_part(part, sluice_model_use(pipeline->model, first),
+                                     pipeline->options.seed, at, count);
+    SLUICE__TRY(pipeline->ops->upload(rank->stream, (float *)(rank->arena + value->master) + at,
+                                      part, (size_t)count * sizeof *part));
+    SLUICE__TRY(sluice__drain(rank));
+    sluice__progress(&rank->pipeline->deadline);
     return SLUICE_OK;
+}
+
+/* Part by part, so that no parameter is in host memory twice. */
+static sluice_status upload_initial(sluice__rank *rank, const sluice__value *value) {
+    const int64_t elements = value->count < PART ? value->count : PART;
+    sluice_status status   = SLUICE_OK;
+    float *part            = NULL;
+    SLUICE__TRY(sluice__alloc(&part, (size_t)elements, sizeof *part));
+    for (int64_t at = 0; at < value->count && status == SLUICE_OK; at += elements) {
+        const int64_t rest = value->count - at;
+        status             = upload_part(rank, value, part, at, rest < elements ? rest : elements);
+    }
+    sluice__free(part);
+    return status;
 }
 
 static sluice_status initialize_value(sluice__rank *rank, const sluice__value *value) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const sluice_device_ops *ops    = pipeline->ops;
-    const int64_t elements          = value->count < PART ? value->count : PART;
-    float *part;
-    if (!pipeline->ops->computes) return SLUICE_OK; /* a virtual device holds none */
-    SLUICE__TRY(sluice__alloc(&part, (size_t)elements, sizeof *part));
-    sluice_status status =
-        pipeline->options.zero_parameters
-            ? ops->zero(rank->stream, rank->arena + value->master, sluice__master_bytes(value))
-            : upload_initial(rank, value, part, elements);
-    if (status == SLUICE_OK) status = sluice__store_working(rank, value);
-    for (int k = 0; k < pipeline->program->options.states && status == SLUICE_OK; k++)
-        status =
-            ops->zero(rank->stream, rank->arena + value->states[k], sluice__master_bytes(value));
-    if (status == SLUICE_OK) status = sluice__drain(rank);
-    sluice__free(part);
-    return status;
+    const size_t bytes              = sluice__master_bytes(value);
+    if (!ops->computes) return SLUICE_OK; /* a virtual device holds none */
+    SLUICE__TRY(pipeline->options.zero_parameters
+                    ? ops->zero(rank->stream, rank->arena + value->master, bytes)
+                    : upload_initial(rank, value));
+    SLUICE__TRY(sluice__store_working(rank, value));
+    for (int k = 0; k < pipeline->program->options.states; k++)
+        SLUICE__TRY(ops->zero(rank->stream, rank->arena + value->states[k], bytes));
+    SLUICE__TRY(sluice__drain(rank));
+    sluice__progress(&rank->pipeline->deadline);
+    return SLUICE_OK;
 }
 
 static sluice_status zero_layer_states(sluice__rank *rank) {
