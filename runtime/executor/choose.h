@@ -7,9 +7,8 @@
 
 /* ---- on the caller's thread ---- */
 
-/* Before a run: whether its last stage can choose. E_ARGUMENT: the last layer keeps no
- * logits, or there are no tokens;
- * E_UNSUPPORTED: the devices hold nothing. */
+/* Before a run: whether its last stage can choose. E_ARGUMENT: the last layer keeps no logits, or
+ * there are no tokens; E_UNSUPPORTED: the devices hold nothing. */
 sluice_status sluice__check_choice(const sluice_pipeline *pipeline, const sluice_batch *batch,
                                    const sluice_chooser *chooser);
 

@@ -292,7 +292,7 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
     pipeline->plan          = plan;
     pipeline->model         = plan->model;
     pipeline->program       = plan->programs[0];
-    pipeline->forward       = plan->programs[plan->options.inference ? 0 : SLUICE_PLAN_EVALUATION];
+    pipeline->forward       = plan->programs[sluice__plan_evaluation(plan)];
     pipeline->ranks         = plan->ranks;
     pipeline->first_rank    = parts->first_rank;
     pipeline->all_ranks     = parts->all_ranks > 0 ? parts->all_ranks : plan->ranks;

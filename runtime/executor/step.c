@@ -121,7 +121,7 @@ sluice_status sluice_pipeline_forward(int32_t *token, sluice_pipeline *pipeline,
                                       const sluice_batch *batch, int64_t position,
                                       const sluice_chooser *chooser) {
     const sluice_plan *const plan = pipeline->plan;
-    const int first               = plan->options.inference ? 0 : SLUICE_PLAN_EVALUATION;
+    const int first               = sluice__plan_evaluation(plan);
     double none                   = 0;
     if (program < first || program >= plan->count)
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan's programs %d to %d go forward, not %d",

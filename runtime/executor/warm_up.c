@@ -74,13 +74,10 @@ static sluice_status warm_up_step(sluice_pipeline *pipeline, const sluice_batch 
 
 static sluice_status warm_up_all(sluice_pipeline *pipeline, const sluice_batch *batch) {
     const sluice_plan *const plan = pipeline->plan;
-    int next                      = 0;
-    if (!plan->options.inference) {
-        SLUICE__TRY(warm_up_step(pipeline, batch));
-        next++;
-    }
-    for (; next < plan->count; next++)
-        SLUICE__TRY(warm_up_forward(pipeline, plan->programs[next], batch));
+    const int evaluation          = sluice__plan_evaluation(plan);
+    if (evaluation > 0) SLUICE__TRY(warm_up_step(pipeline, batch));
+    for (int k = evaluation; k < plan->count; k++)
+        SLUICE__TRY(warm_up_forward(pipeline, plan->programs[k], batch));
     return SLUICE_OK;
 }
 

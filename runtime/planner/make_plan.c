@@ -120,7 +120,7 @@ static bool regions_agree(const sluice_program *a, const sluice_program *b) {
 
 static sluice_status compile_forwards(sluice_plan *plan, const sluice_plan_options *options) {
     const sluice_program *const first = plan->programs[0];
-    const int own                     = plan->count - options->forward_count;
+    const int own                     = sluice__plan_evaluation(plan) + 1;
     if (!options->inference)
         SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION], first,
                                             plan->names[SLUICE_PLAN_EVALUATION],
@@ -162,7 +162,7 @@ sluice_status sluice_plan_make(sluice_plan **out, const sluice_model *model,
     plan->model   = model;
     plan->options = settings;
     plan->ranks   = sluice_schedule_ranks(schedule);
-    plan->count   = (settings.inference ? 1 : SLUICE_PLAN_EVALUATION + 1) + settings.forward_count;
+    plan->count   = sluice__plan_evaluation(plan) + 1 + settings.forward_count;
     SLUICE__TRY_OUT(name_programs(plan, &settings));
     SLUICE__TRY_OUT(compile_first(plan, schedule, split, &settings));
     SLUICE__TRY_OUT(compile_forwards(plan, &settings));

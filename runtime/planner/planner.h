@@ -16,6 +16,11 @@ struct sluice_plan {
     int count, ranks;
 };
 
+/* Which program is the evaluation, the first that only goes forward; those of the caller follow. */
+static inline int sluice__plan_evaluation(const sluice_plan *plan) {
+    return plan->options.inference ? 0 : SLUICE_PLAN_EVALUATION;
+}
+
 /* Add a holder; each of them calls sluice_plan_free(). */
 void sluice__plan_hold(sluice_plan *plan);
 
