@@ -62,7 +62,7 @@ typedef struct sluice_sampling {
     double temperature; /* logits are divided by it; 0: the most probable token */
     int64_t top_k;      /* only the k most probable tokens; 0: all */
     double top_p;       /* of those only the most probable that together have at least this share
-                         * (Holtzman       et al. 2020); 1: all */
+                         * (Holtzman et al. 2020); 1: all */
     uint64_t seed;
 } sluice_sampling;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
