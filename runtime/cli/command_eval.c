@@ -118,15 +118,16 @@ static int tokenize(eval_run *run, const eval_options *o) {
 
 static int open_data(eval_run *run, const eval_options *o) {
     static const char *const written[] = {"/dev/stdout", "/dev/stderr"};
-    bool is_bytes                      = false;
     CLI_TRY(cli_report_or(
         sluice_corpus_open_except(&run->corpus, o->data.text, o->data.count, 0, written, 2),
         "--data takes readable text files, folders or .bin files"));
     run->bytes = NAN;
     if (sluice_corpus_is_text(run->corpus)) {
-        CLI_TRY(inference_find_tokenizer(&is_bytes, &run->subject, &o->how));
-        if (is_bytes) run->bytes = (double)(sluice_corpus_tokens(run->corpus) - 1);
-        if (!is_bytes) CLI_TRY(tokenize(run, o));
+        CLI_TRY(inference_find_tokenizer(&run->subject, &o->how));
+        if (run->subject.bpe)
+            CLI_TRY(tokenize(run, o));
+        else
+            run->bytes = (double)(sluice_corpus_tokens(run->corpus) - 1);
     }
     return cli_report(sluice_corpus_set_vocabulary(
         run->corpus, sluice_model_config_numbers(&run->subject.config).vocabulary));

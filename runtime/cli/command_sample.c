@@ -92,7 +92,7 @@ static void show_new(const sample_run *run, size_t before) {
 static int add_text(sample_run *run, int32_t token) {
     char byte;
     size_t count;
-    const char *const bytes = sample_bytes_of(&count, &run->prompt, &run->subject, token, &byte);
+    const char *const bytes = sample_bytes_of(&count, &run->subject, token, &byte);
     const size_t before     = run->bytes;
     CLI_TRY(reserve(run, count));
     run->bytes += sluice_utf8_add(run->text + run->bytes, &run->utf8, bytes, count);

@@ -73,31 +73,29 @@ int inference_find(inference_subject *subject, const inference_options *options)
     } else {
         CLI_TRY(name_folder(subject, options->from));
     }
-    if (!has_file(subject->folder, "config.json"))
+    if (!train_path(path, subject->folder, "config.json") || stat(path, &about) != 0)
         return cli_fail(CLI_USAGE, "'%s' has no config.json; %s", subject->folder, hint);
-    if (!train_path(path, subject->folder, "config.json"))
-        return cli_fail(CLI_USAGE, "'%s' is longer than a path may be", subject->folder);
     return cli_report(sluice_model_config_read(&subject->config, path));
 }
 
 /* ---- its tokenizer ---- */
 
 /* A model of bytes may come without one. */
-int inference_find_tokenizer(bool *is_bytes, inference_subject *subject,
-                             const inference_options *options) {
+int inference_find_tokenizer(inference_subject *subject, const inference_options *options) {
     const int64_t vocabulary = sluice_model_config_numbers(&subject->config).vocabulary;
     if (options->tokenizer)
         CLI_TRY(cli_read_tokenizer(&subject->tokenizer, options->tokenizer));
     else
         CLI_TRY(cli_report(sluice_tokenizer_read(&subject->tokenizer, subject->folder)));
-    *is_bytes = vocabulary == 256;
     if (sluice_tokenizer_files(subject->tokenizer) > 0) {
         CLI_TRY(cli_make_bpe(&subject->bpe, subject->tokenizer,
                              options->tokenizer ? options->tokenizer : subject->folder));
-        *is_bytes = cli_is_of_bytes(subject->bpe);
+        if (!cli_is_of_bytes(subject->bpe)) return CLI_OK;
+        sluice_bpe_free(subject->bpe); /* a byte is its token as it is */
+        subject->bpe = NULL;
         return CLI_OK;
     }
-    if (*is_bytes) return CLI_OK;
+    if (vocabulary == 256) return CLI_OK;
     return cli_fail(CLI_USAGE,
                     "'%s' has no tokenizer for its vocabulary of %lld; name a folder that has with "
                     "--tokenizer",

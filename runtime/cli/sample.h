@@ -13,7 +13,6 @@ typedef struct sample_prompt {
     size_t bytes;
     int32_t *ids;
     int64_t count;               /* of ids */
-    bool is_bytes;               /* tokens are bytes; else the subject has a bpe */
     int64_t stops[SAMPLE_STOPS]; /* tokens that end a text */
     int stop_count;
 } sample_prompt;
@@ -27,8 +26,8 @@ int sample_find_stops(sample_prompt *out, const inference_subject *subject);
 bool sample_is_stop(const sample_prompt *prompt, int32_t token);
 /* The bytes that a token adds to a text: none if it is a special one. `byte` is where they are for
  * a model of bytes. */
-const char *sample_bytes_of(size_t *count, const sample_prompt *prompt,
-                            const inference_subject *subject, int32_t token, char *byte);
+const char *sample_bytes_of(size_t *count, const inference_subject *subject, int32_t token,
+                            char *byte);
 void sample_free_prompt(sample_prompt *prompt);
 
 #endif

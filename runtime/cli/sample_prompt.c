@@ -85,9 +85,9 @@ static int take_bytes(sample_prompt *out) {
 int sample_read_prompt(sample_prompt *out, inference_subject *subject,
                        const inference_options *options, const char *text, const char *file) {
     const int64_t first = subject->config.bos_token;
-    CLI_TRY(inference_find_tokenizer(&out->is_bytes, subject, options));
+    CLI_TRY(inference_find_tokenizer(subject, options));
     CLI_TRY(read_text(out, text, file));
-    CLI_TRY(out->is_bytes ? take_bytes(out) : encode(out, subject->bpe));
+    CLI_TRY(subject->bpe ? encode(out, subject->bpe) : take_bytes(out));
     if (out->count > 0) return CLI_OK;
     if (first >= 0) {
         out->ids[out->count++] = (int32_t)first;
@@ -153,11 +153,11 @@ bool sample_is_stop(const sample_prompt *prompt, int32_t token) {
 
 /* ---- tokens to text ---- */
 
-const char *sample_bytes_of(size_t *count, const sample_prompt *prompt,
-                            const inference_subject *subject, int32_t token, char *byte) {
+const char *sample_bytes_of(size_t *count, const inference_subject *subject, int32_t token,
+                            char *byte) {
     *count = 0;
-    if (prompt->is_bytes && token > UINT8_MAX) return ""; /* a model may have more tokens */
-    if (prompt->is_bytes) {
+    if (!subject->bpe) {
+        if (token > UINT8_MAX) return ""; /* a model may have more tokens */
         *byte  = (char)token;
         *count = 1;
         return byte;

@@ -127,8 +127,8 @@ static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *co
                         : SLUICE_OK;
 }
 
-/* Of a configuration that was checked, on sequences of `length` tokens; `cache` > 0: on single
- * tokens of a sequence of so many. */
+/* The configuration was checked. A model of sequences of `length` tokens, or, where `cache` > 0, of
+ * single tokens of a sequence of so many. */
 static sluice_status build(sluice_model **out, const sluice_gpt_config *config, double range,
                            int64_t length, int64_t cache) {
     sluice_model *model  = NULL;
