@@ -135,21 +135,10 @@ static sluice_status plan_for(inference_subject *subject, const inference_option
     return status;
 }
 
-/* Bytes of a rank: --memory-limit, or else what a GPU has free; 0: not limited. */
+/* Bytes of a rank: --memory-limit, or else what devices have free; 0: not limited. */
 static int find_limit(size_t *out, const inference_options *options) {
-    const sluice_device_ops *ops = sluice_devices()[0];
-    size_t available = 0, reserve = 0;
-    int there = 0;
-    *out      = options->memory_limit;
-    if (*out > 0 || !options->device) return CLI_OK;
-    CLI_TRY(cli_report(sluice_device_find(&ops, options->device)));
-    CLI_TRY(cli_report(ops->count(&there)));
-    if (there == 0) return CLI_OK; /* the machine's own memory */
-    const char *const list = strchr(options->device, ':');
-    const int ordinal      = list ? (int)strtol(list + 1, NULL, 10) : 0;
-    CLI_TRY(cli_report(ops->memory(&available, &reserve, ordinal, 1)));
-    if (available != SIZE_MAX && available > reserve) *out = available - reserve;
-    return CLI_OK;
+    *out = options->memory_limit;
+    return *out > 0 || !options->device ? CLI_OK : cli_find_free(out, options->device);
 }
 
 /* No more ranks than layers, and than devices or cores. */

@@ -3,6 +3,7 @@
 #include "model_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -87,6 +88,27 @@ int cli_count_devices(int *out, const char *device) {
     if (*out == 0 || !list) return CLI_OK;
     *out = 1;
     for (const char *at = list; *at != '\0'; at++) *out += *at == ',';
+    return CLI_OK;
+}
+
+int cli_find_free(size_t *out, const char *device) {
+    const sluice_device_ops *ops = NULL;
+    const char *at               = strchr(device, ':');
+    int there = 0, all = 0;
+    *out = 0;
+    CLI_TRY(cli_report(sluice_device_find(&ops, device)));
+    CLI_TRY(cli_report(ops->count(&all)));
+    CLI_TRY(cli_count_devices(&there, device));
+    for (int d = 0; d < there; d++) {
+        size_t available = 0, reserve = 0;
+        char *end          = NULL;
+        const long ordinal = at ? strtol(at + 1, &end, 10) : d;
+        at                 = end;
+        if (ordinal < 0 || ordinal >= all) continue; /* refused when the pipeline is opened */
+        CLI_TRY(cli_report(ops->memory(&available, &reserve, (int)ordinal, 1)));
+        const size_t left = available > reserve ? available - reserve : 1;
+        if (available < SIZE_MAX && (*out == 0 || left < *out)) *out = left;
+    }
     return CLI_OK;
 }
 

@@ -27,6 +27,8 @@ bool cli_has_rates(const char *kind);
 /* How many devices there are for a `--device`, which is one that can be used here; 0: as many as
  * are wanted. */
 int cli_count_devices(int *out, const char *device);
+/* Bytes that the smallest of these devices has free for a rank; 0: no limit is known. */
+int cli_find_free(size_t *out, const char *device);
 /* Those that the command line completes: cuda:0,1 and the like are possible, too. */
 const char *cli_device_word(int index);
 cli_reader cli_take_precision;             /* sluice_precision */

@@ -29,32 +29,21 @@ typedef struct auto_plan {
 
 /* ---- what there is ---- */
 
-/* What the smallest of the devices has for a rank. */
-static int find_limit(auto_plan *it, const sluice_device_ops *ops, int there) {
-    it->limit = it->options->memory_limit;
-    for (int d = 0; d < there && it->options->memory_limit == 0; d++) {
-        size_t available = 0, reserve = 0;
-        CLI_TRY(cli_report(ops->memory(&available, &reserve, d, 1)));
-        const size_t free_bytes = available > reserve ? available - reserve : 1;
-        if (available < SIZE_MAX && (it->limit == 0 || free_bytes < it->limit))
-            it->limit = free_bytes;
-    }
-    return CLI_OK;
-}
-
 static int find_devices(auto_plan *it) {
     const train_options *const options = it->options;
     const sluice_device_ops *ops       = sluice_devices()[0];
+    const char *const device           = options->device ? options->device : ops->name;
     int there                          = 0;
-    if (options->device) CLI_TRY(cli_report(sluice_device_find(&ops, options->device)));
-    CLI_TRY(cli_count_devices(&there, options->device ? options->device : ops->name));
+    CLI_TRY(cli_report(sluice_device_find(&ops, device)));
+    CLI_TRY(cli_count_devices(&there, device));
     it->kind    = ops->name;
     it->is_host = there == 0;
     it->ranks   = there > 0 ? there : cli_cores() / (options->threads > 0 ? options->threads : 1);
     const int layers = sluice_model_layer_count(it->problem->model);
     if (it->ranks > layers) it->ranks = layers;
     if (it->ranks < 1) it->ranks = 1;
-    return find_limit(it, ops, there);
+    it->limit = options->memory_limit;
+    return it->limit > 0 ? CLI_OK : cli_find_free(&it->limit, device);
 }
 
 /* What one of so many ranks has of the cores. */
