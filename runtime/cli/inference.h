@@ -45,8 +45,8 @@ typedef struct inference_subject {
 
 /* Find the folder of the newest save, or the folder itself, and read its config.json. */
 int inference_find(inference_subject *subject, const inference_options *options);
-/* Find the tokenizer, for text: `bpe` stays NULL if the tokens are its bytes. Refused: there is none
- * for the model's vocabulary. */
+/* Find the tokenizer, for text: `bpe` stays NULL if the tokens are its bytes. Refused: there is
+ * none for the model's vocabulary. */
 int inference_find_tokenizer(inference_subject *subject, const inference_options *options);
 /* Plan `subject->model` for as many ranks as are named, or else for as few as have the memory. With
  * --explain-memory the plan is printed, and the pipeline stays NULL; else open it and read the
