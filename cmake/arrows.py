@@ -32,7 +32,7 @@ BELOW = {
     "tokenizer": "base io",
     "tokenize": "base io tokenizer",
     "inference": "base device partition schedule model optimizer program planner executor "
-                 "timeline io",
+                 "timeline io tokenizer",
     "io": "base device partition schedule model optimizer program planner",
     "timeline": "base program",
     "draw": "base timeline",
@@ -57,7 +57,7 @@ PUBLIC = {
 DOORS = {"device": set(), "transport": {"runtime/transport/transport.h", "runtime/transport/registry.h"}, "schedule": {"runtime/schedule/action_kinds.h"},
          "model": set(), "io": {"runtime/io/config_file.h", "runtime/io/corpus.h", "runtime/io/fields.h", "runtime/io/folders.h", "runtime/io/input_file.h", "runtime/io/json.h",
                 "runtime/io/output.h", "runtime/io/safetensors_head.h", "runtime/io/token_file.h", "runtime/io/weight_names.h"}, "draw": set(), "train": set(),
-         "tokenizer": {"runtime/tokenizer/bpe.h", "runtime/tokenizer/tokenizer_files.h"}, "cli": set()}
+         "tokenizer": {"runtime/tokenizer/bpe.h", "runtime/tokenizer/characters.h", "runtime/tokenizer/tokenizer_files.h"}, "cli": set()}
 # Backends: folders in a module that know the module's own headers and not each other.
 BACKENDS = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual",
             "runtime/transport/local", "runtime/transport/nccl", "runtime/transport/mpi")
