@@ -12,6 +12,7 @@ needed_by_none=lanes.cuh:${needed_by_none%%-*}
 
 tests_of() { # which tests reach the kernels of a file: fewer take less time
     case $1 in
+        attention_cached*) echo 'cached_attention*' ;;
         attention*) echo 'attention*' ;;
         embedding*) echo 'embedding*' ;;
         lanes*) echo 'classifier*' ;;
