@@ -76,9 +76,11 @@ class Contender:
 
 
 def run(command, environment):
+    # A process group, and not a session: Linux may share cores among sessions, whatever the number of their threads
+    # (sched_autogroup), and the busy process would get more than a thread's share.
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                 env={**os.environ, **environment}, start_new_session=True)
+                                 env={**os.environ, **environment}, preexec_fn=os.setpgrp)
     except OSError as error:
         raise TurnError(str(error)) from error
     try:

@@ -63,18 +63,42 @@ static double seconds_of(void (*work)(void *, int), void *with, int threads) {
 
 /* ---- fused multiply-adds ---- */
 
-enum { CHAINS = 12, LANES = 16, ROUNDS = 20000000 };
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+enum { CHAINS = 12, ROUNDS = 20000000 };
 
-SLUICE__LOOP void multiply_add_loop(float *out) {
-    lanes chain[CHAINS];
-    for (int c = 0; c < CHAINS; c++) chain[c] = (lanes){0} + (float)c;
-    for (int n = 0; n < ROUNDS; n++)
-        for (int c = 0; c < CHAINS; c++) chain[c] = chain[c] * 0.5f + 0.1f;
-    for (int c = 1; c < CHAINS; c++) chain[0] += chain[c];
-    *out = chain[0][0];
+/* Chains of vectors that fill a register each: wider ones would not all fit. */
+#define MULTIPLY_ADD(width)                                                                        \
+    typedef float lanes_##width __attribute__((vector_size(width * sizeof(float))));               \
+    SLUICE__LOOP void multiply_add_##width##_loop(float *out) {                                    \
+        lanes_##width chain[CHAINS];                                                               \
+        for (int c = 0; c < CHAINS; c++) chain[c] = (lanes_##width){0} + (float)c;                 \
+        for (int n = 0; n < ROUNDS; n++)                                                           \
+            for (int c = 0; c < CHAINS; c++) chain[c] = chain[c] * 0.5f + 0.1f;                    \
+        for (int c = 1; c < CHAINS; c++) chain[0] += chain[c];                                     \
+        *out = chain[0][0];                                                                        \
+    }                                                                                              \
+    SLUICE__VERSIONS(multiply_add_##width, (float *out), (out))
+MULTIPLY_ADD(4)
+MULTIPLY_ADD(8)
+MULTIPLY_ADD(16)
+
+/* Floats in the widest register that the processor has. */
+static int register_lanes(void) {
+    if (sluice__has_avx512()) return 16;
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
+#endif
+    return 4;
 }
-SLUICE__VERSIONS(multiply_add, (float *out), (out))
+
+static void multiply_add(float *out) {
+    const int lanes = register_lanes();
+    if (lanes == 16)
+        multiply_add_16(out);
+    else if (lanes == 8)
+        multiply_add_8(out);
+    else
+        multiply_add_4(out);
+}
 
 void compute_for_a_while(void) {
     static float out;
@@ -87,7 +111,8 @@ static void work_multiply_add(void *with, int thread) {
 
 double fma_peak(int threads) {
     static float out[16 * MAX_THREADS];
-    return 2.0 * CHAINS * LANES * ROUNDS * threads / seconds_of(work_multiply_add, out, threads);
+    return 2.0 * CHAINS * register_lanes() * ROUNDS * threads /
+           seconds_of(work_multiply_add, out, threads);
 }
 
 /* ---- products ---- */

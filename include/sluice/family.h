@@ -73,6 +73,10 @@ SLUICE_API sluice_model_numbers sluice_model_config_numbers(const sluice_model_c
 /* "6 blocks, width 128, 4 heads, vocabulary 256", truncated to `bytes` including its NUL. */
 SLUICE_API void sluice_model_config_summary(char *out, size_t bytes,
                                             const sluice_model_config *config);
+/* What else tells two models of the family apart, though their parameters may have the same shapes:
+ * ", norms with 1e-06, rotary base 10000"; truncated alike. Empty for GPT-2. */
+SLUICE_API void sluice_model_config_details(char *out, size_t bytes,
+                                            const sluice_model_config *config);
 
 /* A model on sequences of `length` tokens. Release with sluice_model_free(). E_ARGUMENT,
  * E_HOST_MEMORY. */

@@ -69,6 +69,12 @@ sluice__number sluice__fixed(double value, int decimals) {
     return number;
 }
 
+bool sluice__is_listed(const char *name, const char *const *list) {
+    for (; *list; list++)
+        if (strcmp(*list, name) == 0) return true;
+    return false;
+}
+
 void sluice__add_name(char *names, size_t bytes, const char *separator, const char *name) {
     const size_t used = strlen(names);
     (void)snprintf(names + used, bytes - used, "%s%s", used > 0 ? separator : "", name);

@@ -4,6 +4,7 @@
 #define SLUICE_BASE_TEXT_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sluice/status.h"
@@ -30,6 +31,9 @@ typedef struct sluice__number {
 /* Rounded to at most `decimals` (0 to 9), without trailing zeros, with a point in every locale.
  * `value` is finite. */
 sluice__number sluice__fixed(double value, int decimals);
+
+/* Whether `name` is among `list`, which ends with NULL. */
+bool sluice__is_listed(const char *name, const char *const *list);
 
 /* Append `name` to the list `names` of a hint, an array of `bytes`; what does not fit is cut. */
 void sluice__add_name(char *names, size_t bytes, const char *separator, const char *name);

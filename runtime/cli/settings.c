@@ -66,10 +66,11 @@ static void add_number(train_settings *to, const char *name, double number) {
 
 static void add_model(train_settings *to, const train_problem *problem) {
     const sluice_model_numbers is = sluice_model_config_numbers(&problem->config);
-    char summary[160];
+    char summary[160], details[160];
     sluice_model_config_summary(summary, sizeof summary, &problem->config);
-    add(to, "model", "%s, %s, %" PRId64 " positions%s", problem->config.family->name, summary,
-        is.positions, is.tied ? "" : ", untied");
+    sluice_model_config_details(details, sizeof details, &problem->config);
+    add(to, "model", "%s, %s, %" PRId64 " positions%s%s", problem->config.family->name, summary,
+        is.positions, is.tied ? "" : ", untied", details);
 }
 
 static void add_optimizer(train_settings *to, const train_optimizer *optimizer) {

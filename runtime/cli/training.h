@@ -95,7 +95,7 @@ int train_report(sluice_status status);
 enum { TRAIN_SETTINGS = 32 };
 typedef struct train_settings {
     sluice_setting list[TRAIN_SETTINGS];
-    char values[TRAIN_SETTINGS][256];
+    char values[TRAIN_SETTINGS][384];
     int count;
 } train_settings;
 

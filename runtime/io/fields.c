@@ -7,17 +7,12 @@
 #include <string.h>
 
 #include "runtime/base/error.h"
-
-static bool is_known(const char *key, const char *const *known) {
-    for (; *known; known++)
-        if (strcmp(*known, key) == 0) return true;
-    return false;
-}
+#include "runtime/base/text.h"
 
 sluice_status sluice__fields_check(json_t *object, const char *const *known, const char *where) {
     if (!json_is_object(object)) return sluice__fail(SLUICE_E_PARSE, "%s is not an object", where);
     for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at))
-        if (!is_known(json_object_iter_key(at), known))
+        if (!sluice__is_listed(json_object_iter_key(at), known))
             return sluice__fail(SLUICE_E_PARSE, "%s has a key \"%.64s\", which is not known", where,
                                 json_object_iter_key(at));
     return SLUICE_OK;

@@ -48,7 +48,10 @@ typedef struct reader {
     int folded; /* depth of parentheses in (?i: ...); 0: outside */
 } reader;
 
-static sluice_status refuse(const char *part, size_t bytes, const char *why) {
+/* `limit` bytes, or fewer where the expression ends, and as many more as a character takes. */
+static sluice_status refuse(const char *part, size_t limit, const char *why) {
+    size_t bytes = strnlen(part, limit);
+    while ((part[bytes] & 0xC0) == 0x80) bytes++;
     const sluice_status status =
         sluice__fail(SLUICE_E_UNSUPPORTED, "'%.*s' in a regular expression is not supported: %s",
                      (int)bytes, part, why);
@@ -121,7 +124,7 @@ static sluice_status group(reader *from) {
     if (from->at[1] == '*') return refuse(from->at, 2, "a verb");
     for (size_t k = 0; bytes == 0 && k < sizeof known / sizeof *known; k++)
         if (strncmp(from->at, known[k], strlen(known[k])) == 0) bytes = strlen(known[k]);
-    if (bytes == 0) return refuse(from->at, strnlen(from->at, 4), "this kind of group");
+    if (bytes == 0) return refuse(from->at, 4, "this kind of group");
     if (from->folded > 0 || strncmp(from->at, "(?i", 3) == 0) from->folded++;
     return copy(from, bytes);
 }
@@ -131,7 +134,7 @@ static sluice_status counts(reader *from) {
     size_t bytes     = 1 + low;
     if (from->at[bytes] == ',') bytes += 1 + strspn(from->at + bytes + 1, "0123456789");
     if (low == 0 || from->at[bytes] != '}')
-        return refuse(from->at, strnlen(from->at, 6), "counts are {n}, {n,} or {n,m}");
+        return refuse(from->at, 6, "counts are {n}, {n,} or {n,m}");
     if (from->at[bytes + 1] == '?' || from->at[bytes + 1] == '+')
         return refuse(from->at, bytes + 2, "counts without ? or +");
     return copy(from, bytes + 1);
@@ -141,7 +144,7 @@ static sluice_status counts(reader *from) {
 static sluice_status folded_letter(reader *from) {
     static const char *const pairs[] = {"ss", "st", "ff", "fi", "fl"};
     if ((unsigned char)*from->at >= 0x80)
-        return refuse(from->at, strnlen(from->at, 1), "letters beyond ASCII in (?i:...)");
+        return refuse(from->at, 1, "letters beyond ASCII in (?i:...)");
     for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++)
         if (tolower((unsigned char)from->at[0]) == pairs[k][0] &&
             tolower((unsigned char)from->at[1]) == pairs[k][1])

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* read_fields.c -- the fields of a tokenizer's JSON: what is not known is refused by name. */
-#include <string.h>
-
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/io/json.h"
 #include "runtime/tokenizer/read_bpe.h"
 
@@ -24,18 +23,12 @@ sluice_status sluice__bpe_flag(bool *out, const json_t *object, const char *key,
     return SLUICE_OK;
 }
 
-static bool is_in(const char *const *list, const char *key) {
-    for (; *list; list++)
-        if (strcmp(*list, key) == 0) return true;
-    return false;
-}
-
 sluice_status sluice__bpe_keys(json_t *object, const char *const *known, const char *where) {
     const char *key;
     json_t *value;
     if (!json_is_object(object)) return sluice__fail(SLUICE_E_PARSE, "%s is not an object", where);
     json_object_foreach(object, key, value) {
-        if (!is_in(known, key))
+        if (!sluice__is_listed(key, known))
             return sluice__fail(SLUICE_E_UNSUPPORTED,
                                 "%s has \"%.60s\", which is not known, and might change the tokens",
                                 where, key);

@@ -6,6 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/io/folders.h"
 #include "runtime/io/input_file.h"
 
@@ -19,13 +20,11 @@ static const char *const names[] = {"tokenizer.json",
                                     "vocab.json",
                                     "merges.txt",
                                     "tokenizer.model",
-                                    "generation_config.json"};
-enum { NAMES = sizeof names / sizeof *names };
+                                    "generation_config.json",
+                                    NULL};
 
 bool sluice__is_tokenizer_file(const char *name) {
-    for (int k = 0; k < NAMES; k++)
-        if (strcmp(name, names[k]) == 0) return true;
-    return false;
+    return sluice__is_listed(name, names);
 }
 
 /* ---- reading ---- */
@@ -71,7 +70,7 @@ sluice_status sluice__tokenizer_read_those(sluice_tokenizer **out, const char *f
     sluice_tokenizer *made = NULL;
     SLUICE__TRY(sluice__alloc(&made, 1, sizeof *made));
     sluice_status status = SLUICE_OK;
-    for (int k = 0; k < NAMES && status == SLUICE_OK; k++) {
+    for (int k = 0; names[k] && status == SLUICE_OK; k++) {
         char *path = NULL;
         status     = sluice__path_join(&path, folder, names[k]);
         if (status == SLUICE_OK && is_wanted(context, names[k], path))

@@ -129,6 +129,20 @@ back resumed 4
 train text.txt --lr 0.002 --allow-changes --quiet --resume resumed
 cmp -s stdout.txt weights.txt && complain "--allow-changes changes nothing"
 
+# Parameters of the same shapes, and other arithmetic.
+llama() { # llama BASE EPSILON
+    echo '{"model_type": "llama", "vocab_size": 256, "max_position_embeddings": 32, "hidden_size": 16, "intermediate_size": 24,'
+    echo '"num_hidden_layers": 2, "num_attention_heads": 2, "rope_theta": '"$1"', "rms_norm_eps": '"$2}"
+}
+llama 10000 1e-6 >llama.json
+llama 5000 1e-6 >base.json
+llama 10000 1e-5 >epsilon.json
+succeed train text.txt --model llama.json "${little[@]:2}" --quiet --out llama
+for other in base epsilon; do
+    fails 2 "sluice: model was 'llama, 2 blocks, width 16, 2 heads (2 of keys and values), vocabulary 256, 32 positions, untied, norms with 1e-06, rotary base 10000' in 'llama' and is" \
+        train text.txt --model $other.json "${little[@]:2}" --quiet --resume llama
+done
+
 # ---- damaged saves, and none ----
 
 back resumed 8

@@ -25,12 +25,6 @@ static const sluice__family *family_of(const sluice_model_config *config) {
 
 /* ---- presets ---- */
 
-static bool has_preset(const sluice_family *family, const char *name) {
-    for (const char *const *preset = family->presets; *preset; preset++)
-        if (strcmp(*preset, name) == 0) return true;
-    return false;
-}
-
 sluice_status sluice__refuse_preset(const char *name, const sluice_family *const *among) {
     char names[NAMES] = "";
     for (; *among; among++)
@@ -44,7 +38,7 @@ sluice_status sluice__refuse_preset(const char *name, const sluice_family *const
 sluice_status sluice_model_config_preset(sluice_model_config *out, const char *name,
                                          int64_t vocabulary) {
     for (const sluice_family *const *family = families; *family; family++) {
-        if (!has_preset(*family, name)) continue;
+        if (!sluice__is_listed(name, (*family)->presets)) continue;
         sluice_model_config config = {.family = *family};
         SLUICE__TRY(family_of(&config)->preset(&config, name, vocabulary));
         *out = config;
@@ -107,6 +101,11 @@ void sluice_model_config_summary(char *out, size_t bytes, const sluice_model_con
     family_of(config)->summary(out, bytes, config);
 }
 
+void sluice_model_config_details(char *out, size_t bytes, const sluice_model_config *config) {
+    if (bytes > 0) out[0] = '\0';
+    if (family_of(config)->details) family_of(config)->details(out, bytes, config);
+}
+
 sluice_status sluice_model_from_config(sluice_model **out, const sluice_model_config *config,
                                        int64_t length) {
     return family_of(config)->model(out, config, length);
@@ -119,4 +118,12 @@ sluice_status sluice_model_for_generation(sluice_model **out, const sluice_model
         return sluice__fail(SLUICE_E_UNSUPPORTED, "models of the family %s do not generate",
                             config->family->name);
     return family->generation(out, config, capacity);
+}
+
+sluice_status sluice__add_head(sluice_model *model, const sluice_classifier_config *config,
+                               bool generates) {
+    static const char name[]          = "lm_head";
+    const sluice_logits_config logits = {config->width, config->classes, config->scale};
+    return generates ? sluice_model_add(model, sluice_layer_logits(), &logits, name)
+                     : sluice_model_add(model, sluice_layer_classifier(), config, name);
 }

@@ -16,6 +16,7 @@ typedef struct sluice__family {
     void (*write)(sluice__config_file *file, const sluice_model_config *config);
     sluice_model_numbers (*numbers)(const sluice_model_config *config);
     void (*summary)(char *out, size_t bytes, const sluice_model_config *config);
+    void (*details)(char *out, size_t bytes, const sluice_model_config *config); /* NULL: none */
     /* Checks the configuration and the length. */
     sluice_status (*model)(sluice_model **out, const sluice_model_config *config, int64_t length);
     /* The same layers to generate with, and the capacity checked; NULL: it does not generate. */
@@ -28,5 +29,9 @@ extern const sluice__family sluice__family_gpt2, sluice__family_llama, sluice__f
 
 /* E_ARGUMENT: no preset of `families` (ends with NULL) is called `name`; the hint lists them. */
 sluice_status sluice__refuse_preset(const char *name, const sluice_family *const *families);
+
+/* The last layer: a loss, or logits where the model generates. */
+sluice_status sluice__add_head(sluice_model *model, const sluice_classifier_config *config,
+                               bool generates);
 
 #endif

@@ -93,19 +93,6 @@ static sluice_status add_block(sluice_model *model, const sluice_gpt_config *con
                             name);
 }
 
-/* The head: a loss, or logits where the model generates. */
-static sluice_status add_head(sluice_model *model, const sluice_gpt_config *config, float scale,
-                              bool generates) {
-    static const char name[] = "lm_head";
-    if (generates)
-        return sluice_model_add(model, sluice_layer_logits(),
-                                &(sluice_logits_config){config->width, config->vocabulary, scale},
-                                name);
-    return sluice_model_add(model, sluice_layer_classifier(),
-                            &(sluice_classifier_config){config->width, config->vocabulary, scale},
-                            name);
-}
-
 static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *config, float scale,
                                 int64_t cache) {
     SLUICE__TRY(sluice_model_add(model, sluice_layer_embedding(),
@@ -122,7 +109,8 @@ static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *co
     SLUICE__TRY(sluice_model_add(model, sluice_layer_layernorm(),
                                  &(sluice_layernorm_config){.width = config->width},
                                  "transformer.ln_f"));
-    SLUICE__TRY(add_head(model, config, scale, cache > 0));
+    const sluice_classifier_config head = {config->width, config->vocabulary, scale};
+    SLUICE__TRY(sluice__add_head(model, &head, cache > 0));
     return config->tied ? sluice_model_tie(model, "lm_head.weight", "transformer.wte.weight")
                         : SLUICE_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 static const sluice__fixed_field fixed[] = {
     {"is_encoder_decoder", "false"},
@@ -80,12 +81,6 @@ static const char *const idle[] = {"architectures",
                                    "begin_suppress_tokens",
                                    NULL};
 
-static bool is_among(const char *key, const char *const *list) {
-    for (; *list; list++)
-        if (strcmp(*list, key) == 0) return true;
-    return false;
-}
-
 static bool is_fixed(const char *key, const sluice__fixed_field *list) {
     for (; list->key; list++)
         if (strcmp(list->key, key) == 0) return true;
@@ -94,9 +89,10 @@ static bool is_fixed(const char *key, const sluice__fixed_field *list) {
 
 static bool is_known(const char *key, const void *context) {
     const sluice__family_fields *const family = context;
-    return key[0] == '_' /* the library's own */ || is_fixed(key, fixed) || is_among(key, kept) ||
-           is_among(key, idle) || is_fixed(key, family->fixed) || is_among(key, family->read) ||
-           is_among(key, family->idle);
+    return key[0] == '_' /* the library's own */ || is_fixed(key, fixed) ||
+           sluice__is_listed(key, kept) || sluice__is_listed(key, idle) ||
+           is_fixed(key, family->fixed) || sluice__is_listed(key, family->read) ||
+           sluice__is_listed(key, family->idle);
 }
 
 static sluice_status expect_all(const sluice__config_file *file, const sluice__fixed_field *list) {

@@ -97,17 +97,6 @@ static sluice_status add_mlp(const builder *by, int64_t n) {
                             name);
 }
 
-/* The head: a loss, or logits where the model generates. */
-static sluice_status add_head(const builder *by) {
-    static const char name[] = "lm_head";
-    const int64_t width = by->own.width, vocabulary = by->own.vocabulary;
-    if (by->cache > 0)
-        return sluice_model_add(by->model, sluice_layer_logits(),
-                                &(sluice_logits_config){width, vocabulary, by->scale}, name);
-    return sluice_model_add(by->model, sluice_layer_classifier(),
-                            &(sluice_classifier_config){width, vocabulary, by->scale}, name);
-}
-
 static sluice_status add_layers(const builder *by) {
     const sluice__llama *const own = &by->own;
     SLUICE__TRY(sluice_model_add(by->model, sluice_layer_embedding(),
@@ -124,7 +113,8 @@ static sluice_status add_layers(const builder *by) {
     }
     SLUICE__TRY(sluice_model_add(by->model, sluice_layer_layernorm(),
                                  &(sluice_layernorm_config){own->width, by->norm}, "model.norm"));
-    SLUICE__TRY(add_head(by));
+    const sluice_classifier_config head = {own->width, own->vocabulary, by->scale};
+    SLUICE__TRY(sluice__add_head(by->model, &head, by->cache > 0));
     return own->tied ? sluice_model_tie(by->model, "lm_head.weight", "model.embed_tokens.weight")
                      : SLUICE_OK;
 }
@@ -179,6 +169,13 @@ static void summary(char *out, size_t bytes, const sluice_model_config *config) 
                    own.layers, own.width, own.heads, own.kv_heads, own.vocabulary);
 }
 
+static void details(char *out, size_t bytes, const sluice_model_config *config) {
+    const sluice__llama own = sluice__llama_own(config);
+    char rotary[128];
+    sluice__rotary_details(rotary, sizeof rotary, &own.rotary);
+    (void)snprintf(out, bytes, ", norms with %g%s", (double)own.epsilon, rotary);
+}
+
 /* ---- the families ---- */
 
 /* Tables that older files contain. */
@@ -199,6 +196,7 @@ static const char *const frequencies[] = {".rotary_emb.inv_freq", NULL};
         .write      = sluice__llama_write,                                                         \
         .numbers    = numbers,                                                                     \
         .summary    = summary,                                                                     \
+        .details    = details,                                                                     \
         .model      = make_model,                                                                  \
         .generation = make_generation,                                                             \
     }

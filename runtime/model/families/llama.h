@@ -56,6 +56,8 @@ void sluice__llama_write(sluice__config_file *file, const sluice_model_config *c
 
 /* `own` has its positions. E_PARSE, E_UNSUPPORTED. */
 sluice_status sluice__read_rotary(sluice__llama *own, const sluice__config_file *file);
+/* ", rotary base 10000", and the scaling. */
+void sluice__rotary_details(char *out, size_t bytes, const sluice_rotary_frequencies *rotary);
 void sluice__write_rotary(sluice__config_file *file, const sluice__llama *own);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* llama_rotary.c -- rotary positions in a config.json: "rope_theta" with "rope_scaling", or both in
  * "rope_parameters". */
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/model/families/llama.h"
 
 enum { DEFAULT_BASE = 10000 };
 
-/* In an object; the first that is missing, or none of its names, is of the kind "default". */
+/* The values of "rope_type", or "type" in older files; without one it is "default". */
 static const char *const scalings[] = {
     [SLUICE_ROTARY_SCALING_NONE]   = "\"default\"",
     [SLUICE_ROTARY_SCALING_LINEAR] = "\"linear\"",
@@ -24,11 +26,10 @@ static bool is_known(const char *key, const void *unused) {
                                        "low_freq_factor",
                                        "high_freq_factor",
                                        "original_max_position_embeddings",
-                                       "partial_rotary_factor"};
+                                       "partial_rotary_factor",
+                                       NULL};
     (void)unused;
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-        if (strcmp(keys[k], key) == 0) return true;
-    return false;
+    return sluice__is_listed(key, keys);
 }
 
 static sluice_status check_keys(const sluice__config_file *inside, const char *key) {
@@ -99,12 +100,26 @@ sluice_status sluice__read_rotary(sluice__llama *own, const sluice__config_file 
     return read_object(&own->rotary, &inside, key, own->positions);
 }
 
+static const char *const names[] = {
+    [SLUICE_ROTARY_SCALING_LINEAR] = "linear",
+    [SLUICE_ROTARY_SCALING_LLAMA3] = "llama3",
+};
+
+void sluice__rotary_details(char *out, size_t bytes, const sluice_rotary_frequencies *rotary) {
+    char scaling[32] = "", bounds[64] = "";
+    if (rotary->scaling != SLUICE_ROTARY_SCALING_NONE)
+        (void)snprintf(scaling, sizeof scaling, " (%s, %g", names[rotary->scaling],
+                       (double)rotary->factor);
+    if (rotary->scaling == SLUICE_ROTARY_SCALING_LLAMA3)
+        (void)snprintf(bounds, sizeof bounds, ", %g to %g of %" PRId64,
+                       (double)rotary->low_frequency, (double)rotary->high_frequency,
+                       rotary->original_positions);
+    (void)snprintf(out, bytes, ", rotary base %g%s%s%s", (double)rotary->base, scaling, bounds,
+                   scaling[0] ? ")" : "");
+}
+
 /* The form that older readers know as well. */
 void sluice__write_rotary(sluice__config_file *file, const sluice__llama *own) {
-    static const char *const names[] = {
-        [SLUICE_ROTARY_SCALING_LINEAR] = "linear",
-        [SLUICE_ROTARY_SCALING_LLAMA3] = "llama3",
-    };
     const sluice_rotary_frequencies *const rotary = &own->rotary;
     sluice__config_file inside;
     sluice__config_set_float(file, "rope_theta", rotary->base);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_bpe_cut.c -- a text that is encoded in pieces, cut where sluice_bpe_cut() says, has the
  * tokens that it has in one; and the cut is a long one. */
-#include <time.h>
 
+#include "tests/support/growth.h"
 #include "tests/support/tokenizers.h"
 
 /* More and more of the text is there, until a cut is. */
@@ -157,18 +157,18 @@ static void all_characters_may_end_words(void **state) {
 
 /* ---- long texts ---- */
 
-static double seconds_for_cuts(const tokenizer *by, const char *unit) {
-    enum { BYTES = 1 << 20, CUTS = 40 };
-    struct timespec begin, end;
-    const size_t length = strlen(unit), bytes = BYTES / length * length;
-    char *const text = malloc(bytes);
-    for (size_t at = 0; at < bytes; at += length) memcpy(text + at, unit, length);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+typedef struct long_text {
+    const tokenizer *by;
+    const char *bytes;
+    size_t unit; /* bytes of what it repeats */
+} long_text;
+
+static void cut_often(const void *context, size_t bytes) {
+    enum { CUTS = 40 };
+    const long_text *const text = context;
+    const size_t whole          = bytes / text->unit * text->unit;
     for (int k = 0; k < CUTS; k++)
-        assert_true(sluice_bpe_cut(by->bpe, text, bytes) > bytes - 3 * length);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-    free(text);
-    return (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+        assert_true(sluice_bpe_cut(text->by->bpe, text->bytes, whole) > whole - 3 * text->unit);
 }
 
 /* One thread looks for the cut while others wait: it must not go through all of a long text. */
@@ -182,13 +182,16 @@ static void long_texts_are_cut_at_once(void **state) {
         "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\n",
         "\xED\x95\x9C\xEA\xB5\xAD\xEC\x96\xB4 ",
         "\xE0\xA4\xB9\xE0\xA4\xBF\xE0\xA4\xA8\xE0\xA5\x8D "};
+    static char text[1 << 20];
     (void)state;
     for (int kind = 0; kind < 3; kind++) {
         tokenizer by = open_known(kind);
         for (size_t k = 0; k < sizeof units / sizeof *units; k++) {
-            const double seconds = seconds_for_cuts(&by, units[k]);
-            if (seconds > 0.2)
-                fail_msg("%s: 40 cuts of 1 MiB of '%s' take %.2f s", by.kind, units[k], seconds);
+            const size_t length = strlen(units[k]);
+            char what[64];
+            for (size_t at = 0; at < sizeof text; at++) text[at] = units[k][at % length];
+            (void)snprintf(what, sizeof what, "%s, cuts of '%s'", by.kind, units[k]);
+            expect_growth(what, cut_often, &(long_text){&by, text, length}, sizeof text / 8, 4);
         }
         tokenizer_close(&by);
     }
