@@ -18,7 +18,7 @@
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/transpose.h"
 
-enum { PAGE_OF_FLOATS = 4096 / sizeof(float) };
+enum { HALF_PAGE_OF_FLOATS = 2048 / sizeof(float) };
 
 /* One panel of a product. */
 typedef struct part {
@@ -36,9 +36,10 @@ static libxsmm_smmfunction find_kernel(const sluice__product *p, const part *at,
                                &flags, &ahead);
 }
 
-/* Rows of b one below the other in a cache whose ways are pages. */
+/* Rows of b one below the other in a cache whose ways are pages: they share one or two lines of
+ * each way. */
 static bool rows_collide(const sluice__product *p) {
-    return p->b_stride % PAGE_OF_FLOATS == 0;
+    return p->b_stride % HALF_PAGE_OF_FLOATS == 0;
 }
 
 /* Where the kernel reads the panel. */
