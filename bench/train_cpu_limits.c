@@ -67,7 +67,7 @@ enum { CHAINS = 12, ROUNDS = 20000000 };
 
 /* Chains of vectors that fill a register each: wider ones would not all fit. */
 #define MULTIPLY_ADD(width)                                                                        \
-    typedef float lanes_##width __attribute__((vector_size(width * sizeof(float))));               \
+    typedef float lanes_##width __attribute__((vector_size((width) * sizeof(float))));             \
     SLUICE__LOOP void multiply_add_##width##_loop(float *out) {                                    \
         lanes_##width chain[CHAINS];                                                               \
         for (int c = 0; c < CHAINS; c++) chain[c] = (lanes_##width){0} + (float)c;                 \

@@ -42,6 +42,10 @@ has info.txt "cuda      no: the NVIDIA driver shows no GPU"
 EMU_DEVICES=2 "$command" info >info.txt
 has info.txt "cuda      cuda:0, emulated GPU 0, 8.0 GiB, sm_90"
 has info.txt "          cuda:1, emulated GPU 1, 8.0 GiB, sm_90"
+built="sm_80, sm_90, sm_100, sm_120 and later"
+EMU_MAJOR=7 "$command" info >info.txt
+has info.txt "cuda      no: cuda:0 is sm_70, and this build has code for $built"
+EMU_MAJOR=7 refuse 2 "cuda:0 is sm_70, and this build has code for $built; build with -DSLUICE_CUDA_ARCHITECTURES=70, if this nvcc knows it, use another GPU, or --device cpu" "${train[@]}" --device cuda
 EMU_DRIVER=0 refuse 2 "there is no NVIDIA driver here, or one older than CUDA $5 (CUDA error 35); install the driver of the GPU, or use --device cpu" "${train[@]}" --device cuda
 
 # ---- options ----
@@ -52,6 +56,8 @@ refuse 1 "device cuda does not compute in bf16; it computes in: fp32, tf32" "${t
 refuse 2 "there is no cuda:7: this machine has 2 cuda devices" "${train[@]}" --device cuda:7
 EMU_MEMORY_MIB=600 refuse 1 "ranks 0 to 1 on cuda:0 need 4.15 MiB and a reserve of 608.00 MiB, and it has 600.00 MiB available; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda
 EMU_DRIVER=0 "$command" "${train[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
+has auto.txt "(cpu, "
+EMU_MAJOR=7 "$command" "${train[@]}" --device auto --out old >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
 has auto.txt "(cpu, "
 
 refuse 2 "--transport is 'mpi'; choose one of: auto, local, nccl" "${train[@]}" --transport mpi

@@ -77,10 +77,28 @@ static void a_step_neither_allocates_nor_chooses(void **state) {
     }
 }
 
+/* A context takes hundreds of megabytes, perhaps of the GPU that another uses. */
+static void a_gpu_that_is_not_named_is_left_alone(void **state) {
+    emu_settings two = emu_settings_now();
+    (void)state;
+    two.devices = 2;
+    emu_restart(&two);
+    small_gpt.device          = "cuda:1";
+    sluice_model *model       = make_dropping_model(settings[0].tied, settings[0].dropout);
+    sluice_pipeline *pipeline = make_pipeline(&settings[0], model);
+    run_steps(pipeline, &settings[0]);
+    assert_true(emu_has_context(1));
+    if (emu_has_context(0)) fail_msg("a pipeline on cuda:1 makes a context on cuda:0");
+    sluice_pipeline_close(pipeline);
+    sluice_model_free(model);
+    small_gpt.device = "cuda";
+}
+
 int main(void) {
     small_gpt.device                = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_neither_allocates_nor_chooses),
+        cmocka_unit_test(a_gpu_that_is_not_named_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # nccl.sh FOLDER GPUS MODEL OPTION... -- the command trains on so many GPUs, a rank on each, through NCCL and
-# without: the same weights. On one GPU that covers joining, gathering and leaving.
+# without: the same weights. The deadline covers the first load of all libraries. On one GPU that covers joining, gathering and leaving.
 set -u
 folder=$1 gpus=$2 model=$3
 shift 3
@@ -10,7 +10,7 @@ failed=0
 for schedule in gpipe 1f1b zbv; do
     for transport in local nccl; do
         "$folder/bin/sluice" train --data "$folder"/gpu --model "$model" --device cuda --schedule $schedule -p "$gpus" \
-            --transport $transport --timeout 20 --out "$work/out" --overwrite "$@" >"$work/said" 2>&1 ||
+            --transport $transport --timeout 60 --out "$work/out" --overwrite "$@" >"$work/said" 2>&1 ||
             { cat "$work/said"; exit 1; }
         got=$(tail -1 "$work/said")
         echo "$model, $schedule, $gpus GPUs, $transport: $got"

@@ -58,12 +58,25 @@ void sluice__cuda_given_back(cudaError_t error);
 /* Device memory, and pinned host memory; at least a byte. */
 sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what);
 sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags);
-sluice_status sluice__cublas_status(cublasStatus_t error, const char *what);
+/* If a GPU failed, with its driver's reason. */
+sluice_status sluice__cublas_status(const sluice_stream *stream, cublasStatus_t error,
+                                    const char *what);
 /* E_ARGUMENT, with what a kernel noted before that epoch. */
 sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long long epoch);
 
+/* ---- architectures.c ---- */
+/* Whether code for a `list` of CMake's, with commas, runs on a GPU: 90 is sm_90. */
+bool sluice__cuda_architecture_is_built(const char *list, int number);
+/* "sm_80, sm_90, sm_120 and later", truncated to `bytes`. */
+void sluice__cuda_print_architectures(char *out, size_t bytes, const char *list);
+
 /* ---- gpus.c ---- */
+/* E_DEVICE: there is no driver, no GPU, or none that this build has code for. */
 sluice_status sluice__cuda_count(int *count);
+/* 10 major + minor of its compute capability. */
+sluice_status sluice__cuda_architecture(int *number, int ordinal);
+/* E_DEVICE: this build has no code for the GPU; which it has. */
+sluice_status sluice__cuda_check_architecture(int ordinal);
 sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal);
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks);
 /* Let `device` and the others that are open reach each other's memory. */

@@ -41,10 +41,14 @@ sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags) {
 
 /* ---- cuBLAS and kernels ---- */
 
-/* If a GPU failed, cuBLAS says only that, and CUDA has the reason. */
-sluice_status sluice__cublas_status(cublasStatus_t error, const char *what) {
+/* If a GPU failed, cuBLAS says only that. It has a CUDA runtime of its own, so that ours knows
+ * nothing of it until it asks the driver. */
+sluice_status sluice__cublas_status(const sluice_stream *stream, cublasStatus_t error,
+                                    const char *what) {
     if (error == CUBLAS_STATUS_SUCCESS) return SLUICE_OK;
-    SLUICE__TRY(sluice__cuda_status(cudaGetLastError(), what));
+    const cudaError_t reason = cudaStreamQuery(stream->handle);
+    if (reason != cudaErrorNotReady) SLUICE__TRY(sluice__cuda_status(reason, what));
+    (void)cudaGetLastError();
     return sluice__fail(error == CUBLAS_STATUS_ALLOC_FAILED ? SLUICE_E_DEVICE_MEMORY
                                                             : SLUICE_E_DEVICE,
                         "%s: %s (cuBLAS status %d, %s)", what, cublasLtGetStatusString(error),

@@ -52,8 +52,8 @@ static cublasStatus_t set_transpose(description *d, cublasLtMatmulDescAttributes
     return cublasLtMatmulDescSetAttribute(&d->product, which, &operation, sizeof operation);
 }
 
-static sluice_status describe(description *d, const sluice_matmul *args,
-                              sluice_precision precision) {
+static sluice_status describe(description *d, const sluice_stream *stream,
+                              const sluice_matmul *args, sluice_precision precision) {
     const int64_t rows = args->rows, columns = args->columns, inner = args->inner;
     const cublasComputeType_t compute =
         precision == SLUICE_PRECISION_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
@@ -69,7 +69,7 @@ static sluice_status describe(description *d, const sluice_matmul *args,
         status = describe_matrix(&d->b, args->transpose_b ? columns : inner,
                                  args->transpose_b ? inner : columns);
     if (status == CUBLAS_STATUS_SUCCESS) status = describe_matrix(&d->c, rows, columns);
-    return sluice__cublas_status(status, "describing a product");
+    return sluice__cublas_status(stream, status, "describing a product");
 }
 
 /* ---- its algorithm ---- */
@@ -139,7 +139,7 @@ static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_str
     cublasLtMatmulPreferenceOpaque_t preference;
     cublasLtMatmulHeuristicResult_t best;
     int found = 0;
-    SLUICE__TRY(sluice__cublas_status(prefer(&preference, s, stream->device->workspace),
+    SLUICE__TRY(sluice__cublas_status(stream, prefer(&preference, s, stream->device->workspace),
                                       "choosing an algorithm"));
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
         stream->products, &d->product, &d->b, &d->a, &d->c, &d->c, &preference, 1, &best, &found);
@@ -149,7 +149,7 @@ static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_str
                             "cuBLAS has no algorithm for a product of %" PRId64 " x %" PRId64
                             " x %" PRId64 " that does not split its sums",
                             s->rows, s->inner, s->columns);
-    SLUICE__TRY(sluice__cublas_status(status, "choosing an algorithm"));
+    SLUICE__TRY(sluice__cublas_status(stream, status, "choosing an algorithm"));
     out->of        = *s;
     out->algorithm = best.algo;
     return SLUICE_OK;
@@ -175,7 +175,8 @@ static sluice_status warm_up(sluice_stream *stream) {
 
 sluice_status sluice__cuda_products_make(sluice_stream *stream) {
     SLUICE__TRY(sluice__alloc(&stream->algorithms, ALGORITHMS, sizeof *stream->algorithms));
-    SLUICE__TRY(sluice__cublas_status(cublasLtCreate(&stream->products), "starting cuBLAS"));
+    SLUICE__TRY(
+        sluice__cublas_status(stream, cublasLtCreate(&stream->products), "starting cuBLAS"));
     return warm_up(stream);
 }
 
@@ -211,9 +212,10 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
     description d;
     const shape s                               = shape_of(args, precision);
     struct sluice__cuda_algorithm *const chosen = slot_of(stream, &s);
-    SLUICE__TRY(describe(&d, args, precision));
+    SLUICE__TRY(describe(&d, stream, args, precision));
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
-    return sluice__cublas_status(cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
+    return sluice__cublas_status(stream,
+                                 cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
                                                 &d.b, args->a, &d.a, &args->beta, args->c, &d.c,
                                                 args->c, &d.c, &chosen->algorithm, stream->memory,
                                                 stream->device->workspace, stream->handle),

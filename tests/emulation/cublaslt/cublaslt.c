@@ -26,7 +26,7 @@ static struct cublasLtContext *handles; /* (locked) */
 /* cuBLAS reports failures by its status, and leaves no error of the thread behind. */
 static cublasStatus_t status_of(cudaError_t code) {
     if (code == cudaSuccess) return CUBLAS_STATUS_SUCCESS;
-    (void)cudaGetLastError();
+    emu__library_keeps_error();
     return code == cudaErrorMemoryAllocation ? CUBLAS_STATUS_ALLOC_FAILED
                                              : CUBLAS_STATUS_EXECUTION_FAILED;
 }

@@ -320,6 +320,8 @@ static inline __attribute__((always_inline)) cudaError_t check_launch(const emu_
     const cudaError_t entered = emu__enter(kernel->name);
     if (entered != cudaSuccess) return entered;
     emu__expect_no_error(kernel->name, true);
+    if (emu__settings.major < EMU__OLDEST)
+        return emu__fail(cudaErrorNoKernelImageForDevice, kernel->name);
     return configuration_fits(kernel) ? cudaSuccess
                                       : emu__fail(cudaErrorInvalidConfiguration, kernel->name);
 }

@@ -43,6 +43,8 @@ static cudaError_t set_limit(const void *function, int limit) {
 cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute,
                                  int value) {
     EMU__ENTER();
+    if (emu__settings.major < EMU__OLDEST)
+        return emu__fail(cudaErrorNoKernelImageForDevice, __func__);
     if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize)
         return emu__fail(set_limit(function, value), __func__);
     return cudaSuccess; /* a hint about the cache */

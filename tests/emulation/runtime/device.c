@@ -8,6 +8,7 @@
 
 static __thread int current;
 static bool peers[EMU__DEVICES][EMU__DEVICES]; /* [from][to], enabled */
+static bool contexts[EMU__DEVICES];
 
 int emu__device(void) {
     return current;
@@ -27,6 +28,15 @@ bool emu__reaches(int from, int to) {
 
 void emu__devices_forget(void) {
     memset(peers, 0, sizeof peers);
+    memset(contexts, 0, sizeof contexts);
+}
+
+void emu__make_context(void) {
+    __atomic_store_n(&contexts[current], true, __ATOMIC_RELAXED);
+}
+
+bool emu_has_context(int device) {
+    return exists(device) && __atomic_load_n(&contexts[device], __ATOMIC_RELAXED);
 }
 
 cudaError_t cudaGetDeviceCount(int *count) {
@@ -41,6 +51,7 @@ cudaError_t cudaSetDevice(int device) {
     if (entered != cudaSuccess) return entered;
     if (!exists(device)) return emu__fail(cudaErrorInvalidDevice, __func__);
     current = device;
+    emu__make_context();
     return emu__fail(emu__broken(device), __func__);
 }
 
@@ -108,7 +119,8 @@ static int property(enum cudaDeviceAttr attribute) {
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device) {
-    EMU__ENTER();
+    const cudaError_t entered = emu__enter_any(__func__); /* the driver's, of any GPU */
+    if (entered != cudaSuccess) return entered;
     if (!exists(device)) return emu__fail(cudaErrorInvalidDevice, __func__);
     *value = property(attribute);
     return cudaSuccess;

@@ -53,6 +53,9 @@ long emu_happened(const char *what);
  * ends the process with a report that quotes `why`; NULL allows them again. */
 void emu_forbid(const char *why);
 
+/* Whether anything has made the device's context, as choosing the device does. */
+bool emu_has_context(int device);
+
 /* What was made and not released: "1 stream, 2 events"; "" if nothing. */
 const char *emu_left(char *text, size_t bytes);
 /* Text that reports quote, to name the case of a sweep. NULL: none. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 static __thread cudaError_t last;
+static __thread bool saw_broken; /* the thread's device, by a call that was not a library's */
 static __thread const char *last_function;
 static cudaError_t broken[EMU__DEVICES];
 
@@ -71,13 +72,19 @@ cudaError_t emu__fail(cudaError_t code, const char *function) {
     if (code != cudaSuccess) {
         last          = code;
         last_function = function;
+        saw_broken    = code == emu__broken(emu__device());
     }
     return code;
 }
 
+void emu__library_keeps_error(void) {
+    last       = cudaSuccess;
+    saw_broken = false;
+}
+
 void emu__errors_forget(void) {
     memset(broken, 0, sizeof broken);
-    last = cudaSuccess;
+    emu__library_keeps_error();
 }
 
 cudaError_t emu__broken(int device) {
@@ -142,5 +149,5 @@ cudaError_t cudaGetLastError(void) {
 
 cudaError_t cudaPeekAtLastError(void) {
     const cudaError_t lasting = emu__broken(emu__device());
-    return lasting != cudaSuccess ? lasting : last;
+    return saw_broken && lasting != cudaSuccess ? lasting : last;
 }

@@ -43,7 +43,7 @@ void emu__event_reached(struct CUevent_st *event, uint64_t ticket) {
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags) {
-    EMU__ENTER();
+    EMU__ENTER_CONTEXT();
     if (!out) return emu__fail(cudaErrorInvalidValue, __func__);
     struct CUevent_st *const e = emu__need(sizeof *e);
     emu__lock();

@@ -6,6 +6,8 @@
 #include "emu.h"
 #include "order.h"
 
+/* Kernels have no code for devices of an earlier major compute capability. */
+enum { EMU__OLDEST = 8 };
 enum { EMU__DEVICES = 8, EMU__PAGE = 4096, EMU__EXIT_REPORT = 97 };
 
 /* ---- lock.c: one lock for everything, and one condition ---- */
@@ -41,6 +43,8 @@ cudaError_t emu__enter_from(const char *function, const void *from);
 cudaError_t emu__fail(cudaError_t code, const char *function);
 void emu__expect_no_error(const char *function, bool launch); /* before anything is enqueued */
 cudaError_t emu__broken(int device);
+/* A library has a runtime of its own: its calls leave no error in the program's. */
+void emu__library_keeps_error(void);
 void emu__errors_forget(void); /* clears this thread's error, and those of all devices */
 
 /* The device fails: emu_break_device(). (locked) */
@@ -59,6 +63,13 @@ bool emu__enter_back_from(const char *function, const void *from, cudaError_t *e
         emu__asked_from(__builtin_return_address(0));                                              \
         const cudaError_t entered_ = emu__enter(__func__);                                         \
         if (entered_ != cudaSuccess) return entered_;                                              \
+    } while (0)
+
+/* The same for those that make a context, where there is none yet. */
+#define EMU__ENTER_CONTEXT()                                                                       \
+    do {                                                                                           \
+        EMU__ENTER();                                                                              \
+        emu__make_context();                                                                       \
     } while (0)
 
 /* ---- counts.c ---- */
@@ -83,6 +94,7 @@ int emu__device(void);               /* this thread's */
 void emu__use_device(int device);    /* for a thread that executes a stream's work */
 bool emu__reaches(int from, int to); /* kernels of `from` may touch memory of `to` (locked) */
 void emu__devices_forget(void);
+void emu__make_context(void); /* on this thread's device, where it has none yet */
 
 /* ---- memory.c ---- */
 

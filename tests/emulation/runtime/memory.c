@@ -213,17 +213,17 @@ static cudaError_t allocate(void **out, size_t bytes, int device, const char *fu
 }
 
 cudaError_t cudaMalloc(void **out, size_t bytes) {
-    EMU__ENTER();
+    EMU__ENTER_CONTEXT();
     return allocate(out, bytes, emu__device(), __func__);
 }
 
 cudaError_t cudaMallocHost(void **out, size_t bytes) {
-    EMU__ENTER();
+    EMU__ENTER_CONTEXT();
     return allocate(out, bytes, HOST, __func__);
 }
 
 cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned flags) {
-    EMU__ENTER();
+    EMU__ENTER_CONTEXT();
     (void)flags;
     return allocate(out, bytes, HOST, __func__);
 }
@@ -278,7 +278,7 @@ cudaError_t cudaFreeHost(void *pointer) {
 /* ---- host pages that are pinned in place ---- */
 
 cudaError_t cudaHostRegister(void *pointer, size_t bytes, unsigned flags) {
-    EMU__ENTER();
+    EMU__ENTER_CONTEXT();
     (void)flags;
     if (!pointer || bytes == 0) return emu__fail(cudaErrorInvalidValue, __func__);
     emu__lock();
@@ -313,7 +313,7 @@ cudaError_t cudaHostUnregister(void *pointer) {
 /* ---- queries ---- */
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
-    EMU__ENTER();
+    EMU__ENTER_CONTEXT();
     emu__lock();
     *total      = (size_t)emu__settings.memory_mib << 20;
     *free_bytes = *total - taken(emu__device());

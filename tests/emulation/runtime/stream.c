@@ -86,7 +86,7 @@ static void *name_somebody(const struct CUstream_st *stream) {
 }
 
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *out, unsigned flags, int priority) {
-    EMU__ENTER();
+    EMU__ENTER_CONTEXT();
     if (!out || (flags != cudaStreamDefault && flags != cudaStreamNonBlocking))
         return emu__fail(cudaErrorInvalidValue, __func__);
     static const int slowness[] = {0, 1, 1, 6};
