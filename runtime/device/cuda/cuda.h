@@ -73,10 +73,9 @@ void sluice__cuda_print_architectures(char *out, size_t bytes, const char *list)
 /* ---- gpus.c ---- */
 /* E_DEVICE: there is no driver, no GPU, or none that this build has code for. */
 sluice_status sluice__cuda_count(int *count);
-/* 10 major + minor of its compute capability. */
+/* 10 major + minor of its compute capability. E_DEVICE: this build has no code for the GPU; which
+ * it has. */
 sluice_status sluice__cuda_architecture(int *number, int ordinal);
-/* E_DEVICE: this build has no code for the GPU; which it has. */
-sluice_status sluice__cuda_check_architecture(int ordinal);
 sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal);
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks);
 /* Let `device` and the others that are open reach each other's memory. */

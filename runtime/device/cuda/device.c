@@ -15,12 +15,11 @@ static void close_device(sluice_device *device) {
 
 static sluice_status set_up(sluice_device *device) {
     int low_priority = 0, number = 0;
-    SLUICE__TRY(sluice__cuda_check_architecture(device->ordinal));
+    SLUICE__TRY(sluice__cuda_architecture(&number, device->ordinal));
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(device->ordinal), "choosing a GPU"));
     SLUICE__TRY(
         sluice__cuda_status(cudaDeviceGetStreamPriorityRange(&low_priority, &device->high_priority),
                             "asking for priorities"));
-    SLUICE__TRY(sluice__cuda_architecture(&number, device->ordinal));
     device->workspace = (size_t)(number >= 90 ? 32 : 4) << 20;
     SLUICE__TRY(sluice__cuda_status(sluice__prepare_attention(), "preparing attention"));
     return sluice__cuda_status(sluice__prepare_attention_backward(), "preparing attention");

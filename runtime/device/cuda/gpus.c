@@ -8,7 +8,7 @@
 
 /* ---- whether this build has code for them ---- */
 
-sluice_status sluice__cuda_architecture(int *number, int ordinal) {
+static sluice_status find_architecture(int *number, int ordinal) {
     int major = 0, minor = 0;
     cudaError_t error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, ordinal);
     if (error == cudaSuccess)
@@ -32,17 +32,16 @@ static bool has_code_for(int number) {
     return sluice__cuda_architecture_is_built(SLUICE__CUDA_ARCHITECTURES, number);
 }
 
-sluice_status sluice__cuda_check_architecture(int ordinal) {
-    int number = 0;
-    SLUICE__TRY(sluice__cuda_architecture(&number, ordinal));
-    return has_code_for(number) ? SLUICE_OK : refuse_architecture(ordinal, number);
+sluice_status sluice__cuda_architecture(int *number, int ordinal) {
+    SLUICE__TRY(find_architecture(number, ordinal));
+    return has_code_for(*number) ? SLUICE_OK : refuse_architecture(ordinal, *number);
 }
 
 /* Of some GPU; else the first is named. */
 static sluice_status check_any(int count) {
     int first = 0;
     for (int ordinal = count - 1; ordinal >= 0; ordinal--) {
-        SLUICE__TRY(sluice__cuda_architecture(&first, ordinal));
+        SLUICE__TRY(find_architecture(&first, ordinal));
         if (has_code_for(first)) return SLUICE_OK;
     }
     return refuse_architecture(0, first);
