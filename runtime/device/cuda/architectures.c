@@ -11,26 +11,29 @@
  * and what a driver can compile for any later one. */
 typedef struct code {
     int number; /* 10 major + minor */
-    bool is_exact, is_of_family, has_machine_code, can_be_compiled;
+    char only;  /* 'a': for that GPU alone, 'f': for its generation; else NUL */
+    bool has_machine_code, can_be_compiled;
 } code;
+
+static bool is_word(const char *at, size_t length, const char *word) {
+    return length == strlen(word) && memcmp(at, word, length) == 0;
+}
 
 /* The next of the list, which `at` is moved behind; false: there is none that is a number. */
 static bool next_code(code *out, const char **at) {
     char *end;
     *out          = (code){.number = (int)strtol(*at, &end, 10)};
     const bool is = end != *at;
-    out->is_exact = *end == 'a', out->is_of_family = *end == 'f';
-    end += out->is_exact || out->is_of_family;
+    if (*end == 'a' || *end == 'f') out->only = *end++;
     const size_t length   = strcspn(end, ",");
-    out->has_machine_code = strncmp(end, "-virtual", length) != 0 || length == 0;
-    out->can_be_compiled =
-        (strncmp(end, "-real", length) != 0 || length == 0) && !out->is_exact && !out->is_of_family;
-    *at = end + length + (end[length] == ',');
+    out->has_machine_code = !is_word(end, length, "-virtual");
+    out->can_be_compiled  = !out->only && !is_word(end, length, "-real");
+    *at                   = end + length + (end[length] == ',');
     return is;
 }
 
 static bool covers(const code *c, int number) {
-    if (c->is_exact) return number == c->number;
+    if (c->only == 'a') return number == c->number;
     if (c->has_machine_code && number / 10 == c->number / 10 && number >= c->number) return true;
     return c->can_be_compiled && number >= c->number;
 }
@@ -49,11 +52,8 @@ void sluice__cuda_print_architectures(char *out, size_t bytes, const char *at) {
     bool later    = false;
     out[0]        = '\0';
     while (next_code(&one, &at) && length < bytes) {
-        length += (size_t)snprintf(out + length, bytes - length, "%ssm_%d%s", length ? ", " : "",
-                                   one.number,
-                                   one.is_exact       ? "a"
-                                   : one.is_of_family ? "f"
-                                                      : "");
+        length += (size_t)snprintf(out + length, bytes - length, "%ssm_%d%.1s", length ? ", " : "",
+                                   one.number, &one.only);
         later = one.can_be_compiled;
     }
     if (later && length < bytes) (void)snprintf(out + length, bytes - length, " and later");

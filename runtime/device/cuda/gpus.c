@@ -37,14 +37,14 @@ sluice_status sluice__cuda_architecture(int *number, int ordinal) {
     return has_code_for(*number) ? SLUICE_OK : refuse_architecture(ordinal, *number);
 }
 
-/* Of some GPU; else the first is named. */
+/* E_DEVICE: there is code for none of them, of which the first is named. */
 static sluice_status check_any(int count) {
-    int first = 0;
+    int number = 0;
     for (int ordinal = count - 1; ordinal >= 0; ordinal--) {
-        SLUICE__TRY(find_architecture(&first, ordinal));
-        if (has_code_for(first)) return SLUICE_OK;
+        SLUICE__TRY(find_architecture(&number, ordinal));
+        if (has_code_for(number)) return SLUICE_OK;
     }
-    return refuse_architecture(0, first);
+    return refuse_architecture(0, number);
 }
 
 /* ---- which there are ---- */
