@@ -83,11 +83,7 @@ MULTIPLY_ADD(16)
 
 /* Floats in the widest register that the processor has. */
 static int register_lanes(void) {
-    if (sluice__has_avx512()) return 16;
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
-#endif
-    return 4;
+    return sluice__has_avx512() ? 16 : sluice__has_avx2() ? 8 : 4;
 }
 
 static void multiply_add(float *out) {

@@ -17,11 +17,19 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Whether the processor has what the widest versions use. */
+/* Whether the processor has what the widest versions use, and the next ones. */
 static inline bool sluice__has_avx512(void) {
 #ifdef __x86_64__
     return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw");
+#else
+    return false;
+#endif
+}
+
+static inline bool sluice__has_avx2(void) {
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
     return false;
 #endif
@@ -41,7 +49,7 @@ static inline bool sluice__has_avx512(void) {
     static void name parameters {                                                                  \
         if (sluice__has_avx512())                                                                  \
             name##_avx512 arguments;                                                               \
-        else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))                  \
+        else if (sluice__has_avx2())                                                               \
             name##_avx2 arguments;                                                                 \
         else                                                                                       \
             name##_loop arguments;                                                                 \
