@@ -3,6 +3,7 @@
 #include "tests/support/tokenizers.h"
 
 #include "runtime/tokenizer/tokenizer_files.h"
+#include "tests/support/growth.h"
 #include "tests/support/support.h"
 
 const char *const tokenizer_kinds[] = {"gpt2",   "llama3",  "qwen2",   "added",     "sequence",
@@ -52,6 +53,23 @@ sluice_ids tokenizer_encode(const tokenizer *by, const char *text, size_t bytes)
     sluice_ids ids = {0};
     assert_ok(sluice_bpe_encode(&ids, by->encoder, text, bytes));
     return ids;
+}
+
+typedef struct long_text {
+    const tokenizer *by;
+    const char *bytes;
+} long_text;
+
+static void encode_and_cut(const void *context, size_t bytes) {
+    const long_text *const text = context;
+    sluice_ids ids              = tokenizer_encode(text->by, text->bytes, bytes);
+    (void)sluice_bpe_cut(text->by->bpe, text->bytes, bytes);
+    assert_true(ids.count > 0);
+    sluice_ids_free(&ids);
+}
+
+void tokenizer_expect_linear(const char *what, const tokenizer *by, const char *text, size_t size) {
+    expect_growth(what, encode_and_cut, &(long_text){by, text}, size, 24);
 }
 
 void tokenizer_compare(const sluice_ids *got, const sluice_ids *expected, const char *kind,

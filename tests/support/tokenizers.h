@@ -24,6 +24,9 @@ void tokenizer_close(tokenizer *opened);
 
 /* The ids of a text; release with sluice_ids_free(). */
 sluice_ids tokenizer_encode(const tokenizer *by, const char *text, size_t bytes);
+/* Fails, with `what` in the sentence, unless encoding and cutting the text, of 8 * `size` bytes,
+ * takes linear time (growth.h). */
+void tokenizer_expect_linear(const char *what, const tokenizer *by, const char *text, size_t size);
 /* Fails with the first difference, in a text that is named. */
 void tokenizer_compare(const sluice_ids *got, const sluice_ids *expected, const char *kind,
                        const char *text);

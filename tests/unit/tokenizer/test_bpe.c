@@ -3,7 +3,6 @@
  * test_bpe.c -- ids are those of the `tokenizers` library on hard texts (expected.txt, made by
  * make_tokenizers.py); tokens become the text again; bytes that are not UTF-8; long words.
  */
-#include "tests/support/growth.h"
 #include "tests/support/tokenizers.h"
 
 #include "sluice/allocator.h"
@@ -235,18 +234,6 @@ static void ends_are_those_of_the_template(void **state) {
 
 /* ---- long words ---- */
 
-typedef struct long_text {
-    const tokenizer *by;
-    const char *bytes;
-} long_text;
-
-static void encode_long(const void *context, size_t bytes) {
-    const long_text *const it = context;
-    sluice_ids ids            = tokenizer_encode(it->by, it->bytes, bytes);
-    assert_true(ids.count > 0);
-    sluice_ids_free(&ids);
-}
-
 static void long_words_take_linear_time(void **state) {
     enum { BYTES = 30000 };
     static const char *const units[] = {
@@ -261,7 +248,7 @@ static void long_words_take_linear_time(void **state) {
             for (size_t at = 0; at < sizeof bytes; at++)
                 bytes[at] = units[k][at % strlen(units[k])];
             (void)snprintf(what, sizeof what, "%s, a text of only '%s'", by.kind, units[k]);
-            expect_growth(what, encode_long, &(long_text){&by, bytes}, BYTES, 24);
+            tokenizer_expect_linear(what, &by, bytes, BYTES);
         }
         tokenizer_close(&by);
     }
