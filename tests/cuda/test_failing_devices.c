@@ -367,6 +367,37 @@ static void memory_that_a_copy_may_write_is_not_freed(void **state) {
     census_expect_same(&whole[0], &one_each);
 }
 
+/* cuBLAS tells only that a GPU has failed, and leaves no error of CUDA's behind. */
+static void a_product_on_a_lost_gpu_has_cudas_reason(void **state) {
+    enum { BYTES = 4096 };
+    (void)state;
+    const sluice_device_ops *ops = NULL;
+    sluice_device *device        = NULL;
+    sluice_stream *stream        = NULL;
+    void *memory                 = NULL;
+    emu_restart(&scenario_settings);
+    assert_ok(sluice_device_find(&ops, "cuda"));
+    assert_ok(ops->open(&device, 0, 1, 0, false));
+    assert_ok(ops->stream_create(&stream, device, SLUICE_STREAM_COMPUTE));
+    assert_ok(ops->arena_alloc(&memory, device, BYTES));
+    const sluice_matmul product = {.c       = memory,
+                                   .a       = (float *)memory + 1,
+                                   .b       = (float *)memory + 2,
+                                   .rows    = 1,
+                                   .columns = 1,
+                                   .inner   = 1,
+                                   .alpha   = 1};
+    emu_break_device(0, cudaErrorIllegalAddress);
+    assert_refused(
+        ops->operations(SLUICE_PRECISION_FP32)->matmul(stream, &product), SLUICE_E_DEVICE,
+        "multiplying matrices: an illegal memory access was encountered (CUDA error 700, "
+        "cudaErrorIllegalAddress)");
+    ops->arena_free(device, memory, BYTES);
+    ops->stream_destroy(stream);
+    ops->close(device);
+    scenario_expect_nothing_left("a product on a lost GPU");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_enqueued_may_fault),
@@ -374,6 +405,7 @@ int main(void) {
         cmocka_unit_test(a_gpu_may_be_lost_at_any_work),
         cmocka_unit_test(a_gpu_may_be_lost_while_the_host_is_busy),
         cmocka_unit_test(memory_that_a_copy_may_write_is_not_freed),
+        cmocka_unit_test(a_product_on_a_lost_gpu_has_cudas_reason),
         cmocka_unit_test(work_may_never_end),
     };
     return cmocka_run_group_tests(tests, run_without_failures, NULL);
