@@ -36,8 +36,8 @@ static libxsmm_smmfunction find_kernel(const sluice__product *p, const part *at,
                                &flags, &ahead);
 }
 
-/* Rows of b one below the other in a cache whose ways are pages: they share one or two lines of
- * each way. */
+/* Rows of b one below the other in a cache whose ways are pages: all compete for one or two lines
+ * of each way. */
 static bool rows_collide(const sluice__product *p) {
     return p->b_stride % HALF_PAGE_OF_FLOATS == 0;
 }
