@@ -87,13 +87,17 @@ static int register_lanes(void) {
 }
 
 static void multiply_add(float *out) {
-    const int lanes = register_lanes();
-    if (lanes == 16)
+    switch (register_lanes()) {
+    case 16:
         multiply_add_16(out);
-    else if (lanes == 8)
+        break;
+    case 8:
         multiply_add_8(out);
-    else
+        break;
+    default:
         multiply_add_4(out);
+        break;
+    }
 }
 
 void compute_for_a_while(void) {
