@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # gpu.sh -- Sluice on a machine with a GPU and without compilers or network: packed here, run there.
 #
-#   tests/gpu.sh --pack [FOLDER] [--arch 90]   build for that architecture (sm_90) into FOLDER, less than 50 MB:
-#                                              build/gpu-pack unless it is named
-#   FOLDER/gpu.sh --run                        there: tests, sanitizers, bench; a record in $OUT, or else
-#                                              in FOLDER; at most 9 minutes. Fails if anything did
+#   tests/gpu.sh --pack [FOLDER]   build for all GPUs that this nvcc's CUDA and we know (sm_80 and later) into
+#                                  FOLDER, less than 50 MB: build/gpu-pack unless it is named
+#   FOLDER/gpu.sh --run            there: tests, sanitizers, bench; a record in $OUT, or else in FOLDER; at
+#                                  most 9 minutes. Fails if anything did
 #
+#   --pack --arch 90       for sm_90 alone
 #   --pack --from BUILD    pack what a build has, build nothing
 #   --pack --emulated      the plug-in on emulated libraries, for tests of this script
 #   --run --quick          run everything once, as little as possible
@@ -23,11 +24,11 @@ usage() {
     exit 2
 }
 
-mode='' folder='' arch=90 from='' emulated='' quick='' seconds=530
+mode='' folder='' arch='' from='' emulated='' quick='' seconds=530
 while [ $# -gt 0 ]; do
     case $1 in
     --pack | --run) [ -z "$mode" ] || usage; mode=${1#--} ;;
-    --arch) arch=${2-}; shift ;;
+    --arch) arch=${2:-none}; shift ;;
     --from) from=${2-}; shift ;;
     --seconds) seconds=${2-}; shift ;;
     --emulated) emulated=yes ;;
@@ -38,7 +39,7 @@ while [ $# -gt 0 ]; do
     [ $# -gt 0 ] || usage
     shift
 done
-[[ $arch =~ ^[0-9]+[af]?$ ]] || refuse "--arch is '$arch': give a number, as 90 for sm_90"
+[[ $arch =~ ^([0-9]+[af]?)?$ ]] || refuse "--arch is '$arch': give a number, as 90 for sm_90"
 [[ $seconds =~ ^[0-9]+$ ]] || refuse "--seconds is '$seconds': give a number"
 
 case $mode in

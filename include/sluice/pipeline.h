@@ -47,9 +47,8 @@ typedef struct sluice_pipeline_options {
                                            * They also decide in sluice_program_options */
     int ranks_per_device; /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
     sluice_precision precision; /* one that the device has operations for */
-    const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
-                            * GPUs, one rank on each), "auto": local here; NULL: auto */
-    int outstanding;       /* sends to each peer, as in sluice_program_options; 0: no limit */
+    const char *transport;      /* between ranks, as in transports.h; NULL: auto */
+    int outstanding;            /* sends to each peer, as in sluice_program_options; 0: no limit */
     const char *blas; /* on the CPU: the library that multiplies (blas.h), the same in all pipelines
                        * of a process; NULL: auto */
     bool inference;   /* nothing is trained, as in sluice_plan_options */

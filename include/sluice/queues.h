@@ -11,7 +11,7 @@
  * that transfers across one stage boundary never wait for those across another.
  */
 typedef enum sluice_queues {
-    SLUICE_QUEUES_PER_CHANNEL = 0, /* local */
+    SLUICE_QUEUES_PER_CHANNEL = 0, /* local, host */
     SLUICE_QUEUES_PER_RANK    = 1  /* one for all communication of a rank; posts of one group are
                                     * issued as one: nccl, with a stream and a resident kernel per
                                     * GPU */

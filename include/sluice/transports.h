@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transports.h -- what carries tensors between ranks, by name: "local" (copies within this
- * process), "nccl" (between GPUs, one rank on each); "auto" and NULL mean the one that reaches
- * every rank here. From any thread. E_ARGUMENT: unknown name.
+ * transports.h -- what carries tensors between ranks, by name: "local" (copies within this process;
+ * between devices that cannot copy to each other, through pinned host memory), "host" (the same,
+ * all of them through host memory), "nccl" (between GPUs, one rank on each); "auto" and NULL mean
+ * local here. From any thread. E_ARGUMENT: unknown name.
  */
 #ifndef SLUICE_TRANSPORTS_H
 #define SLUICE_TRANSPORTS_H

@@ -62,7 +62,7 @@ int cli_check_size(const sluice_schedule *schedule) {
 
 /* clang-format off */
 const cli_option tool_options[] = {
-    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local: a queue for each stage boundary (the default); nccl: one for each rank; neither need be usable here", cli_take_word, .field = offsetof(tool_choice, transport), .word_of = sluice_transport_name},
+    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local (the default) or host: a queue for each stage boundary; nccl: one for each rank; neither need be usable here", cli_take_word, .field = offsetof(tool_choice, transport), .word_of = sluice_transport_name},
     {"json", 0, CLI_CHECK | CLI_SIMULATE, NULL, "Print an object for scripts", cli_take_flag, .field = offsetof(tool_choice, json)},
     {0}};
 /* clang-format on */

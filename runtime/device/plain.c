@@ -53,6 +53,16 @@ void sluice__plain_host_free(sluice_device *device, void *block) {
     sluice__free(block);
 }
 
+sluice_status sluice__plain_meet(sluice_device *device, int other) {
+    (void)device, (void)other;
+    return SLUICE_OK;
+}
+
+bool sluice__plain_reaches(sluice_device *device, sluice_device *other) {
+    (void)device, (void)other;
+    return true;
+}
+
 size_t sluice__plain_working_bytes(const sluice_shape *parameter) {
     (void)parameter;
     return 0;

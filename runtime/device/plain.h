@@ -30,6 +30,9 @@ void sluice__plain_host_free(sluice_device *device, void *block);
 size_t sluice__plain_host_bytes(int threads, const char *blas); /* 0: threads need none */
 /* Nothing to do: it multiplies nothing. */
 sluice_status sluice__plain_prepare(int threads, const char *blas);
+/* All of them are the host. */
+sluice_status sluice__plain_meet(sluice_device *device, int other);
+bool sluice__plain_reaches(sluice_device *device, sluice_device *other);
 /* 0: layers read the masters of parameters. */
 size_t sluice__plain_working_bytes(const sluice_shape *parameter);
 
@@ -41,6 +44,7 @@ size_t sluice__plain_working_bytes(const sluice_shape *parameter);
     .stream_destroy = sluice__plain_stream_destroy, .event_create = sluice__plain_event_create,    \
     .event_destroy = sluice__plain_event_destroy, .record = sluice__plain_order,                   \
     .wait = sluice__plain_order, .query = sluice__plain_query,                                     \
-    .synchronize = sluice__plain_synchronize, .seconds = sluice__plain_seconds
+    .synchronize = sluice__plain_synchronize, .seconds = sluice__plain_seconds,                    \
+    .meet = sluice__plain_meet, .reaches = sluice__plain_reaches
 
 #endif

@@ -78,6 +78,18 @@ size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank) {
 
 /* ---- when ---- */
 
+sluice_status sluice__meet_rank(sluice__rank *rank, void *unused) {
+    (void)unused;
+    const sluice_pipeline *pipeline = rank->pipeline;
+    for (int c = 0; c < pipeline->channel_count && pipeline->transport_ops->copies; c++) {
+        const sluice__channel *const at = &pipeline->channels[c];
+        if (at->from != rank->index && at->to != rank->index) continue;
+        const int other = at->from == rank->index ? at->to : at->from;
+        SLUICE__TRY(pipeline->ops->meet(rank->device, pipeline->ordinals[other]));
+    }
+    return SLUICE_OK;
+}
+
 sluice_status sluice__join_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline = rank->pipeline;

@@ -129,6 +129,7 @@ static sluice_status start_ranks(sluice_pipeline *pipeline) {
     SLUICE__TRY(pipeline->ops->prepare(pipeline->threads * pipeline->world.local_count,
                                        pipeline->options.blas));
     SLUICE__TRY(sluice__workers_start(pipeline));
+    SLUICE__TRY(sluice__workers_do(pipeline, sluice__meet_rank, NULL));
     SLUICE__TRY(sluice__workers_do(pipeline, sluice__allocate_rank, NULL));
     if (pipeline->ops->asynchronous) SLUICE__TRY(sluice__warm_up(pipeline));
     SLUICE__TRY(sluice__workers_do(pipeline, sluice__initialize_rank, NULL));

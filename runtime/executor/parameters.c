@@ -91,11 +91,20 @@ static sluice_status take_arena(sluice__rank *rank) {
     return SLUICE_OK;
 }
 
+static sluice_status make_streams(sluice__rank *rank) {
+    const sluice_device_ops *const ops = rank->pipeline->ops;
+    SLUICE__TRY(ops->stream_create(&rank->stream, rank->device, SLUICE_STREAM_COMPUTE));
+    sluice__progress(&rank->pipeline->deadline);
+    SLUICE__TRY(ops->stream_create(&rank->transfers, rank->device, SLUICE_STREAM_TRANSFERS));
+    return sluice__events_make(rank);
+}
+
 sluice_status sluice__allocate_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline = rank->pipeline;
     const size_t count              = (size_t)pipeline->program->rank[rank->index].count;
     rank->arena_bytes               = sluice_plan_arena(pipeline->plan, rank->index);
+    SLUICE__TRY(make_streams(rank));
     SLUICE__TRY(take_arena(rank));
     SLUICE__TRY(sluice__tensors_make(rank));
     sluice__tensors_bind(rank);

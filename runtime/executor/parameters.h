@@ -5,7 +5,7 @@
 
 #include "runtime/executor/executor.h"
 
-/* A task: allocate the arena, staging, and memory for times. */
+/* A task: make the streams; allocate the arena, staging, and memory for times. */
 sluice_status sluice__allocate_rank(sluice__rank *rank, void *unused);
 /* Write the working copy of a parameter, which layers read, from its master. */
 sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *value);

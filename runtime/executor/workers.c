@@ -43,13 +43,8 @@ static void finish_task(sluice__rank *rank, int generation) {
 static sluice_status open_device(sluice__rank *rank) {
     sluice_pipeline *pipeline = rank->pipeline;
     const int threads         = pipeline->threads;
-    SLUICE__TRY(pipeline->ops->open(&rank->device, pipeline->ordinals[rank->index], threads,
-                                    (pipeline->first_rank + rank->local) * threads, pipeline->pin));
-    SLUICE__TRY(pipeline->ops->stream_create(&rank->stream, rank->device, SLUICE_STREAM_COMPUTE));
-    sluice__progress(&pipeline->deadline);
-    SLUICE__TRY(
-        pipeline->ops->stream_create(&rank->transfers, rank->device, SLUICE_STREAM_TRANSFERS));
-    return sluice__events_make(rank);
+    return pipeline->ops->open(&rank->device, pipeline->ordinals[rank->index], threads,
+                               (pipeline->first_rank + rank->local) * threads, pipeline->pin);
 }
 
 static void close_device(sluice__rank *rank) {

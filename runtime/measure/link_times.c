@@ -27,6 +27,7 @@ typedef struct pair {
 } pair;
 
 typedef struct link_test {
+    const sluice__busy_ranks *all;
     const sluice__transport_ops *ops;
     sluice__transport *transport;
     sluice__world world;
@@ -122,11 +123,20 @@ static sluice_status run_pairs(end *e) {
 
 /* ---- a rank ---- */
 
+static sluice_status meet_devices(const end *e, const pair *with) {
+    if (e->me != with->a && e->me != with->b) return SLUICE_OK;
+    const int other = e->me == with->a ? with->b : with->a;
+    return e->rank->pipeline->ops->meet(e->rank->device,
+                                        e->test->all->rank[other].pipeline->ordinals[0]);
+}
+
 static sluice_status open_end(end *e) {
     const sluice__rank *const rank = e->rank;
     const size_t ranks             = (size_t)e->test->world.ranks;
     SLUICE__TRY(sluice__alloc(&e->sent, ranks, sizeof *e->sent));
     SLUICE__TRY(sluice__alloc(&e->received, ranks, sizeof *e->received));
+    for (int k = 0; k < e->test->count && e->test->ops->copies; k++)
+        SLUICE__TRY(meet_devices(e, &e->test->pairs[k]));
     for (int k = 0; k < EVENTS; k++)
         SLUICE__TRY(rank->pipeline->ops->event_create(&e->events[k], rank->device, false));
     return e->test->ops->join(e->test->transport, e->me, rank->device, rank->transfers,
@@ -202,6 +212,7 @@ out:
 
 static sluice_status open_test(link_test *test, const sluice__busy_ranks *all, size_t bytes) {
     const sluice__transport_entry *entry = NULL;
+    test->all                            = all;
     test->bytes                          = bytes > SHORTEST_LONG ? bytes : SHORTEST_LONG;
     for (int r = 0; r < all->count; r++)
         if (all->rank[r].pipeline->rank[0].arena_bytes < test->bytes)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * local.c -- transfers among threads of one process: the end that posts second copies.
+ * local.c -- transfers among threads of one process: the end that posts second copies, or has the
+ * bytes staged in host memory. `local` copies where devices reach each other's memory; `host`
+ * stages everything.
  *
  * Nothing here waits for asynchronous devices: the copy's stream waits for the first end's event,
  * and users of the bytes wait for the second's. Everything waits only for work that was enqueued
@@ -15,6 +17,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/transport/host_gather.h"
+#include "runtime/transport/staging.h"
 #include "runtime/transport/transport.h"
 #include "runtime/transport/wire.h"
 
@@ -27,10 +30,10 @@ typedef struct posted {
     size_t bytes;
     uint64_t content;
     sluice__mark mark;
+    sluice_event *over[2]; /* [sluice__side]: for each end, once both are posted */
 } posted;
 
-/* A channel. At any time only one side is ahead: `waiting` holds its posts from `complete` on, and
- * before that the marks of the ends that copied. */
+/* A channel. At any time only one side is ahead: `waiting` holds its posts. */
 typedef struct queue {
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -41,12 +44,15 @@ typedef struct queue {
     sluice__wire *wire; /* says when transfers are over; NULL: when they are copied */
     int from, to, index;
     bool is_open;
+    sluice_device *devices[2]; /* [sluice__side]; NULL: that rank has not joined */
+    sluice__staging staging;   /* joined only by devices that may need it */
 } queue;
 
 struct sluice__transport {
     int ranks;
     double poll_s;
     const sluice_device_ops *ops;
+    bool stages;   /* whatever devices reach */
     queue *queues; /* those of each from -> to are adjacent, in the order of their numbers */
     int queue_count;
     int *first;           /* [from * ranks + to]: of the queues; [ranks * ranks]: their count */
@@ -65,6 +71,11 @@ static sluice_status stopped(void) {
 
 static sluice_status local_describe(char *out, size_t bytes) {
     (void)snprintf(out, bytes, "copies within this process");
+    return SLUICE_OK;
+}
+
+static sluice_status host_describe(char *out, size_t bytes) {
+    (void)snprintf(out, bytes, "copies through host memory within this process");
     return SLUICE_OK;
 }
 
@@ -90,6 +101,7 @@ static sluice_status open_queue(sluice__transport *transport, const sluice__chan
     opened->is_open  = true;
     pthread_mutex_init(&opened->lock, NULL);
     sluice__condition_init(&opened->moved);
+    opened->staging = (sluice__staging){.ops = transport->ops, .lock = &opened->lock};
     transport->queue_count++;
     return sluice__alloc(&opened->waiting, (size_t)channel->transfers, sizeof *opened->waiting);
 }
@@ -138,19 +150,20 @@ static void local_close(sluice__transport *transport) {
     sluice__free(transport);
 }
 
-static sluice_status local_open(sluice__transport **out, const sluice__world *world,
-                                const sluice__channel *channels, int count,
-                                const size_t *const gathers[SLUICE__GATHERS],
-                                const sluice_device_ops *ops) {
+static sluice_status open_transport(sluice__transport **out, const sluice__world *world,
+                                    const sluice__channel *channels, int count,
+                                    const size_t *const gathers[SLUICE__GATHERS],
+                                    const sluice_device_ops *ops, bool stages) {
     sluice__transport *transport;
     sluice_status status = SLUICE_OK;
     if (world->local_count != world->ranks)
         return sluice__fail(SLUICE_E_UNSUPPORTED,
-                            "transport local joins ranks of one process, and %d of %d are here",
-                            world->local_count, world->ranks);
+                            "transport %s joins ranks of one process, and %d of %d are here",
+                            stages ? "host" : "local", world->local_count, world->ranks);
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
     transport->ranks  = world->ranks;
     transport->ops    = ops;
+    transport->stages = stages;
     transport->poll_s = world->ranks <= sluice__usable_cores() ? poll_s : 0;
     for (int g = 0; g < SLUICE__GATHERS; g++)
         SLUICE__TRY_OUT(sluice__host_gather_open(&transport->gathers[g], gathers[g], world->ranks));
@@ -162,7 +175,21 @@ out:
     return status;
 }
 
-/* Nothing is allocated or connected: ranks exchange addresses. */
+static sluice_status local_open(sluice__transport **out, const sluice__world *world,
+                                const sluice__channel *channels, int count,
+                                const size_t *const gathers[SLUICE__GATHERS],
+                                const sluice_device_ops *ops) {
+    return open_transport(out, world, channels, count, gathers, ops, false);
+}
+
+static sluice_status host_open(sluice__transport **out, const sluice__world *world,
+                               const sluice__channel *channels, int count,
+                               const size_t *const gathers[SLUICE__GATHERS],
+                               const sluice_device_ops *ops) {
+    return open_transport(out, world, channels, count, gathers, ops, true);
+}
+
+/* Ranks exchange addresses, and what is staged is in host memory. */
 static size_t local_reserve(const sluice__channel *channels, int count, int ranks, int rank) {
     (void)channels, (void)count, (void)ranks, (void)rank;
     return 0;
@@ -170,12 +197,26 @@ static size_t local_reserve(const sluice__channel *channels, int count, int rank
 
 static sluice_status local_join(sluice__transport *transport, int rank, sluice_device *device,
                                 sluice_stream *stream, double seconds) {
-    (void)transport, (void)rank, (void)device, (void)stream, (void)seconds;
+    (void)stream, (void)seconds;
+    const bool stages = transport->stages || !transport->ops->reaches(device, NULL);
+    for (int k = 0; k < transport->queue_count; k++) {
+        queue *const at = &transport->queues[k];
+        if (at->from != rank && at->to != rank) continue;
+        const sluice__side side = at->from == rank ? SLUICE__SENDER : SLUICE__RECEIVER;
+        pthread_mutex_lock(&at->lock);
+        at->devices[side] = device;
+        pthread_mutex_unlock(&at->lock);
+        if (stages) SLUICE__TRY(sluice__staging_join(&at->staging, device, side));
+    }
     return SLUICE_OK;
 }
 
 static void local_leave(sluice__transport *transport, int rank) {
-    (void)transport, (void)rank;
+    for (int k = 0; k < transport->queue_count; k++) {
+        queue *const at = &transport->queues[k];
+        if (at->from == rank) sluice__staging_leave(&at->staging, SLUICE__SENDER);
+        if (at->to == rank) sluice__staging_leave(&at->staging, SLUICE__RECEIVER);
+    }
 }
 
 static void local_begin(sluice__transport *transport) {
@@ -191,6 +232,32 @@ static void local_begin(sluice__transport *transport) {
 
 /* ---- transfers ---- */
 
+/* By the end that posted second: its event is that of both. */
+static sluice_status copy_directly(const sluice_device_ops *ops, const posted *mine, posted *other,
+                                   void *to, const void *from) {
+    const sluice__mark *const mark = &mine->mark;
+    SLUICE__TRY(ops->wait(mark->stream, other->mark.event));
+    SLUICE__TRY(ops->copy(mark->stream, to, from, mine->bytes));
+    other->over[SLUICE__SENDER] = other->over[SLUICE__RECEIVER] = mark->event;
+    return ops->record(mark->stream, mark->event);
+}
+
+static sluice_status stage(queue *at, const sluice_device_ops *ops, const posted *mine,
+                           posted *other, bool sends) {
+    const posted *const send = sends ? mine : other, *const receive = sends ? other : mine;
+    const sluice__staged from     = {send->buffer, send->mark.event};
+    const sluice__staged to       = {receive->buffer, receive->mark.event};
+    other->over[SLUICE__SENDER]   = from.event;
+    other->over[SLUICE__RECEIVER] = to.event;
+    SLUICE__TRY(ops->record(mine->mark.stream, mine->mark.event));
+    return sluice__staging_copy(&at->staging, &from, &to, send->bytes);
+}
+
+static bool is_staged(const sluice__transport *transport, const queue *at) {
+    return transport->stages ||
+           !transport->ops->reaches(at->devices[SLUICE__SENDER], at->devices[SLUICE__RECEIVER]);
+}
+
 /* Both ends of the next transfer are known: `mine`, posted second, copies. */
 static sluice_status finish(const sluice__transport *transport, queue *at, const posted *mine,
                             posted *other, bool sends) {
@@ -203,10 +270,9 @@ static sluice_status finish(const sluice__transport *transport, queue *at, const
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "what is sent is not what is received next: the two "
                             "ends of the channel disagree on the order of transfers");
-    SLUICE__TRY(ops->wait(mine->mark.stream, other->mark.event));
-    SLUICE__TRY(ops->copy(mine->mark.stream, receive->buffer, send->buffer, send->bytes));
-    SLUICE__TRY(ops->record(mine->mark.stream, mine->mark.event));
-    other->mark = mine->mark;
+    SLUICE__TRY(is_staged(transport, at)
+                    ? stage(at, ops, mine, other, sends)
+                    : copy_directly(ops, mine, other, receive->buffer, send->buffer));
     if (at->wire) sluice__wire_add(at->wire, at->index, send->bytes);
     atomic_fetch_add(&at->complete, 1);
     pthread_cond_broadcast(&at->moved);
@@ -235,7 +301,7 @@ static sluice_status post(sluice__transport *transport, queue *at, bool sends, c
 
 static sluice_status local_post_send(sluice__transport *transport, const sluice__message *message,
                                      const void *buffer, sluice__mark mark) {
-    posted mine = {NULL, message->bytes, message->content, mark};
+    posted mine = {NULL, message->bytes, message->content, mark, {NULL}};
     memcpy(&mine.buffer, &buffer, sizeof buffer); /* only read: it is the copy's source */
     return post(transport, queue_of(transport, message->from, message->to, message->channel), true,
                 &mine);
@@ -244,7 +310,7 @@ static sluice_status local_post_send(sluice__transport *transport, const sluice_
 static sluice_status local_post_receive(sluice__transport *transport,
                                         const sluice__message *message, void *buffer,
                                         sluice__mark mark) {
-    const posted mine = {buffer, message->bytes, message->content, mark};
+    const posted mine = {buffer, message->bytes, message->content, mark, {NULL}};
     return post(transport, queue_of(transport, message->from, message->to, message->channel), false,
                 &mine);
 }
@@ -293,14 +359,13 @@ static sluice_status wait_for_wire(const sluice__transport *transport, queue *at
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
 }
 
-/* One copy ends the transfer for both ends. */
 static sluice_status local_wait(sluice__transport *transport, const sluice__transfer_end *of,
                                 double seconds, bool *done, sluice_event **over) {
     queue *at        = queue_of(transport, of->from, of->to, of->channel);
     const double end = sluice__now() + seconds;
     SLUICE__TRY(wait_for_copy(transport, at, of->k, seconds, done));
     if (!*done) return SLUICE_OK;
-    *over = at->waiting[of->k].mark.event;
+    *over = at->waiting[of->k].over[of->sends ? SLUICE__SENDER : SLUICE__RECEIVER];
     return at->wire ? wait_for_wire(transport, at, of->k, end, done) : SLUICE_OK;
 }
 
@@ -335,29 +400,22 @@ static void local_abort(sluice__transport *transport) {
     for (int g = 0; g < SLUICE__GATHERS; g++) sluice__host_gather_abort(transport->gathers[g]);
 }
 
+/* The two differ in their names, and in what open() says. */
+#define ROWS                                                                                       \
+    .one_queue = false, .meets = false, .compares = true, .paces = true, .close = local_close,     \
+    .reserve = local_reserve, .join = local_join, .leave = local_leave, .begin = local_begin,      \
+    .post_send = local_post_send, .post_receive = local_post_receive, .group_begin = local_group,  \
+    .group_end = local_group, .wait = local_wait, .poll = local_poll,                              \
+    .post_gather = local_post_gather, .wait_gather = local_wait_gather, .abort = local_abort
+
 const sluice__transport_ops *sluice__transport_local(void) {
     static const sluice__transport_ops table = {
-        .name         = "local",
-        .describe     = local_describe,
-        .one_queue    = false,
-        .meets        = false,
-        .compares     = true,
-        .paces        = true,
-        .open         = local_open,
-        .close        = local_close,
-        .reserve      = local_reserve,
-        .join         = local_join,
-        .leave        = local_leave,
-        .begin        = local_begin,
-        .post_send    = local_post_send,
-        .post_receive = local_post_receive,
-        .group_begin  = local_group,
-        .group_end    = local_group,
-        .wait         = local_wait,
-        .poll         = local_poll,
-        .post_gather  = local_post_gather,
-        .wait_gather  = local_wait_gather,
-        .abort        = local_abort,
-    };
+        .name = "local", .copies = true, .describe = local_describe, .open = local_open, ROWS};
+    return &table;
+}
+
+const sluice__transport_ops *sluice__transport_host(void) {
+    static const sluice__transport_ops table = {
+        .name = "host", .copies = false, .describe = host_describe, .open = host_open, ROWS};
     return &table;
 }

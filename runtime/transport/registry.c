@@ -13,6 +13,7 @@
 /* The first is what "auto" means. */
 static const sluice__transport_entry entries[] = {
     {.name = "local", .table = sluice__transport_local},
+    {.name = "host", .table = sluice__transport_host},
     {.name = "nccl", .one_queue = true, .reaches = "cuda", .plugin = "cuda"},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };

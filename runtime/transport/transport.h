@@ -71,6 +71,7 @@ typedef struct sluice__transport_ops {
     bool meets;     /* join() waits for all other ranks; else for none */
     bool compares;  /* it sees both ends of a transfer, and refuses two that differ */
     bool paces;     /* a channel's latency_s and bytes_per_s are kept to; else ignored */
+    bool copies;    /* between the memories of devices, which have met before they join */
 
     /* What it is here, in a few words. E_UNSUPPORTED: it cannot be used, and why. */
     sluice_status (*describe)(char *out, size_t bytes);
@@ -126,7 +127,9 @@ typedef struct sluice__transport_ops {
     void (*abort)(sluice__transport *transport);
 } sluice__transport_ops;
 
-/* Threads of one process. `nccl` is in the plug-in for GPUs: device/plugin.h. */
+/* Threads of one process; the second has all bytes staged in host memory, the first what devices
+ * cannot copy themselves. `nccl` is in the plug-in for GPUs: device/plugin.h. */
 const sluice__transport_ops *sluice__transport_local(void);
+const sluice__transport_ops *sluice__transport_host(void);
 
 #endif

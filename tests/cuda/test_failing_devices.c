@@ -22,7 +22,8 @@ static call_census whole[2]; /* for one_each, both_on_one */
 static int run_without_failures(void **state) {
     (void)state;
     scenario_begin();
-    scenario_settings.major = 8; /* only the workspaces depend on it: they are small */
+    scenario_settings.major = 8;       /* only the workspaces depend on it: they are small */
+    census_take(&whole[0], &one_each); /* the GPUs meet, once: test_peers */
     census_take(&whole[0], &one_each);
     census_take(&whole[1], &both_on_one);
     return 0;

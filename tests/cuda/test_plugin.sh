@@ -60,7 +60,7 @@ has auto.txt "(cpu, "
 EMU_MAJOR=7 "$command" "${train[@]}" --device auto --out old >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
 has auto.txt "(cpu, "
 
-refuse 2 "--transport is 'mpi'; choose one of: auto, local, nccl" "${train[@]}" --transport mpi
+refuse 2 "--transport is 'mpi'; choose one of: auto, local, host, nccl" "${train[@]}" --transport mpi
 
 # ---- NCCL: for GPUs alone, one rank on each, where it is, and new enough ----
 
@@ -92,12 +92,30 @@ run() { # run NAME OPTION...
 }
 run one --device cuda:0 -p 1
 run two --device cuda -p 2
+EMU_PEERS=0 run apart --device cuda -p 2
+EMU_PEERS=lie run wrong --device cuda -p 2
+EMU_PEERS=hang run host --device cuda -p 2 --transport host
 run shared --device cuda:1 -p 2 --ranks-per-device 2 --ledger
 [ -z "$nccl_library" ] || run nccl --device cuda -p 2 --transport nccl
 run tf32 --device cuda:1 -p 2 --precision tf32
 has two.txt "(cuda), "
 weights=$(tail -1 one.txt)
 [ "$(tail -1 two.txt)" = "$weights" ] || complain "two GPUs: $(tail -1 two.txt), one: $weights"
+for name in apart wrong host; do
+    [ "$(tail -1 $name.txt)" = "$weights" ] || complain "$name: $(tail -1 $name.txt), one: $weights"
+done
+then=": their transfers go through host memory"
+both="cuda:0 and cuda:1 say that they reach each other's memory, and what one copies to the other"
+has apart.txt "cuda:0 and cuda:1 do not reach each other's memory$then"
+has wrong.txt "$both arrives changed$then"
+# any_rank TEXT OPTION...: refused with TEXT by whichever rank meets the other.
+any_rank() {
+    "$command" "${train[@]}" -p 2 "${@:2}" >any.txt 2>&1 && complain "not refused: $1"
+    has any.txt "$1"
+}
+EMU_PEERS=hang any_rank "$both has not arrived after 10 s; use --transport host, or one of them alone" --device cuda
+[ -z "$nccl_library" ] || EMU_PEERS=lie any_rank "what cuda:0 and cuda:1 copy to each other arrives changed, and NCCL does not know; set NCCL_P2P_DISABLE=1, or use --transport local" "${nccl[@]}"
+[ -z "$nccl_library" ] || EMU_PEERS=lie NCCL_P2P_DISABLE=1 run not_peers "${nccl[@]}"
 [ "$(tail -1 shared.txt)" = "$weights" ] || complain "two ranks on one GPU: $(tail -1 shared.txt), one: $weights"
 [ -z "$nccl_library" ] || [ "$(tail -1 nccl.txt)" = "$weights" ] || complain "NCCL: $(tail -1 nccl.txt), one GPU: $weights"
 [ "$(tail -1 tf32.txt)" = "$weights" ] && complain "tf32 has the bits of fp32"

@@ -23,7 +23,8 @@ build() {
         options+=(-DSLUICE_CUDA=OFF -DSLUICE_EMULATION=ON)
     else
         # With line numbers of kernels, for reports of sanitizers.
-        options+=(-DSLUICE_CUDA=ON "-DSLUICE_CUDA_ARCHITECTURES=$arch-real" -DCMAKE_CUDA_FLAGS=-lineinfo -DSLUICE_EMULATION=OFF)
+        options+=(-DSLUICE_CUDA=ON -DCMAKE_CUDA_FLAGS=-lineinfo -DSLUICE_EMULATION=OFF)
+        if [ -n "$arch" ]; then options+=("-DSLUICE_CUDA_ARCHITECTURES=$arch-real"); else options+=(-USLUICE_CUDA_ARCHITECTURES); fi
     fi
     mkdir -p "$from" || refuse "$from cannot be made"
     cmake -G Ninja -S "$here/.." -B "$from" "${options[@]}" >"$from.log" 2>&1 ||

@@ -123,14 +123,14 @@ static void leave_in_the_middle(rank_thread *me) {
 }
 
 const transport_case lifetime_cases[] = {
-    {"joining ends without all ranks", {3, three, 2, {0}, true, 0}, join_without_one, meets},
-    {"joining needs nobody", {3, three, 2, {0}, true, 0}, join_alone, meets_nobody},
-    {"joining waits for a late rank", {3, three, 2, {0}, true, 0}, come_late, NULL},
-    {"an abort ends a join", {3, three, 2, {0}, true, 0}, abort_a_join, meets},
-    {"a rank may leave without joining", {2, there, 1, {0}, true, 0}, leave_at_once, NULL},
-    {"a rank may leave at once", {2, there, 1, {0}, false, 0}, leave_at_once, NULL},
-    {"an abort stops whoever waits", {3, three, 2, {0}, false, 0}, stop_who_waits, NULL},
-    {"nothing begins after an abort", {2, there, 1, {0}, false, 0}, go_on_after_abort, NULL},
-    {"a rank may leave in the middle", {2, there, 1, {0}, false, 0}, leave_in_the_middle, NULL},
+    {"joining ends without all ranks", {3, three, 2, {0}, true, 0, 0}, join_without_one, meets},
+    {"joining needs nobody", {3, three, 2, {0}, true, 0, 0}, join_alone, meets_nobody},
+    {"joining waits for a late rank", {3, three, 2, {0}, true, 0, 0}, come_late, NULL},
+    {"an abort ends a join", {3, three, 2, {0}, true, 0, 0}, abort_a_join, meets},
+    {"a rank may leave without joining", {2, there, 1, {0}, true, 0, 0}, leave_at_once, NULL},
+    {"a rank may leave at once", {2, there, 1, {0}, false, 0, 0}, leave_at_once, NULL},
+    {"an abort stops whoever waits", {3, three, 2, {0}, false, 0, 0}, stop_who_waits, NULL},
+    {"nothing begins after an abort", {2, there, 1, {0}, false, 0, 0}, go_on_after_abort, NULL},
+    {"a rank may leave in the middle", {2, there, 1, {0}, false, 0, 0}, leave_in_the_middle, NULL},
     {0},
 };

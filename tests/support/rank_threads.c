@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "runtime/base/alloc.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/executor/here.h"
@@ -82,6 +83,30 @@ sluice_status rank_read(rank_thread *me, int slot, int64_t *value) {
     return me->device_ops->synchronize(me->stream);
 }
 
+sluice_status rank_write_many(rank_thread *me, int slot, int count, int64_t first) {
+    int64_t *numbers = NULL;
+    SLUICE__TRY(sluice__alloc(&numbers, (size_t)count, sizeof *numbers));
+    for (int k = 0; k < count; k++) numbers[k] = first + k;
+    const size_t bytes   = (size_t)count * sizeof *numbers;
+    sluice_status status = me->device_ops->upload(me->stream, at_slot(me, slot), numbers, bytes);
+    if (status == SLUICE_OK) status = me->device_ops->synchronize(me->stream);
+    sluice__free(numbers);
+    return status;
+}
+
+sluice_status rank_compare_many(rank_thread *me, int *wrong, int slot, int count, int64_t first) {
+    int64_t *numbers = NULL;
+    SLUICE__TRY(sluice__alloc(&numbers, (size_t)count, sizeof *numbers));
+    const size_t bytes   = (size_t)count * sizeof *numbers;
+    sluice_status status = me->device_ops->download(me->stream, numbers, at_slot(me, slot), bytes);
+    if (status == SLUICE_OK) status = me->device_ops->synchronize(me->stream);
+    *wrong = -1;
+    for (int k = count - 1; k >= 0 && status == SLUICE_OK; k--)
+        if (numbers[k] != first + k) *wrong = slot + k;
+    sluice__free(numbers);
+    return status;
+}
+
 static sluice__mark next_mark(rank_thread *me) {
     return (sluice__mark){me->stream, me->marks[me->posts++ % RANK_MARKS]};
 }
@@ -121,18 +146,22 @@ sluice_status rank_wait(rank_thread *me, const sluice__transfer_end *at, double 
 
 /* ---- from open to close ---- */
 
-static const size_t arena_bytes = RANK_SLOTS * sizeof(int64_t);
+static size_t arena_bytes(const rank_thread *me) {
+    const int slots = me->all->setup->slots;
+    return (size_t)(slots > 0 ? slots : RANK_SLOTS) * sizeof(int64_t);
+}
 
 static sluice_status open_rank(rank_thread *me) {
     const sluice_device_ops *const ops = me->device_ops;
     void *arena                        = NULL;
     SLUICE__TRY(ops->open(&me->device, me->rank, 1, 0, false));
+    for (int r = 0; r < me->ranks && me->ops->copies; r++) SLUICE__TRY(ops->meet(me->device, r));
     SLUICE__TRY(ops->stream_create(&me->stream, me->device, SLUICE_STREAM_TRANSFERS));
-    SLUICE__TRY(ops->arena_alloc(&arena, me->device, arena_bytes));
+    SLUICE__TRY(ops->arena_alloc(&arena, me->device, arena_bytes(me)));
     me->arena = arena;
     for (int e = 0; e < RANK_MARKS; e++)
         SLUICE__TRY(ops->event_create(&me->marks[e], me->device, false));
-    SLUICE__TRY(ops->zero(me->stream, arena, arena_bytes));
+    SLUICE__TRY(ops->zero(me->stream, arena, arena_bytes(me)));
     return ops->synchronize(me->stream);
 }
 
@@ -140,7 +169,7 @@ static void close_rank(rank_thread *me) {
     const sluice_device_ops *const ops = me->device_ops;
     for (int e = 0; e < RANK_MARKS; e++)
         if (me->marks[e]) ops->event_destroy(me->marks[e]);
-    if (me->arena) ops->arena_free(me->device, me->arena, arena_bytes);
+    if (me->arena) ops->arena_free(me->device, me->arena, arena_bytes(me));
     if (me->stream) ops->stream_destroy(me->stream);
     ops->close(me->device);
 }

@@ -27,6 +27,7 @@ typedef struct rank_setup {
     const size_t *gathers[SLUICE__GATHERS]; /* [ranks]; NULL: RANK_GIVES bytes from each */
     bool joins_itself;                      /* the script calls join() */
     double join_s;                          /* 0: long */
+    int slots;                              /* of a rank's memory; 0: RANK_SLOTS */
 } rank_setup;
 
 enum { RANKS_MAX = 8, RANK_GIVES = 8, RANK_SLOTS = 64, RANK_MARKS = 64 };
@@ -43,7 +44,7 @@ typedef struct rank_thread {
     const sluice_device_ops *device_ops;
     sluice_device *device;
     sluice_stream *stream;
-    unsigned char *arena; /* RANK_SLOTS numbers */
+    unsigned char *arena; /* the setup's slots: a number in each */
     sluice_event *marks[RANK_MARKS];
     int rank, ranks, posts;
 } rank_thread;
@@ -84,6 +85,10 @@ sluice_status rank_begin(rank_thread *me);
 /* A number in the rank's memory. */
 sluice_status rank_write(rank_thread *me, int slot, int64_t value);
 sluice_status rank_read(rank_thread *me, int slot, int64_t *value);
+/* first, first + 1, ... in `count` slots; `*wrong` gets the first slot that has something else, or
+ * -1. */
+sluice_status rank_write_many(rank_thread *me, int slot, int count, int64_t first);
+sluice_status rank_compare_many(rank_thread *me, int *wrong, int slot, int count, int64_t first);
 
 /* The next transfer of a channel, of `count` numbers from or to slot `slot` on. */
 sluice_status rank_send(rank_thread *me, int to, int channel, int slot, int count);

@@ -196,6 +196,31 @@ static void move_between_guards(rank_thread *me) {
     }
 }
 
+/* More bytes than a transport may move at a time, and not a multiple of anything, both ways at
+ * once, twice. */
+enum { MANY = 1300021 };
+
+static void move_many(rank_thread *me) {
+    const int other = 1 - me->rank;
+    for (int k = 0; k < 2; k++) {
+        int wrong         = 0;
+        const int64_t run = (int64_t)10 * MANY * k;
+        check_ok(me, rank_write_many(me, 0, MANY, run + me->rank));
+        check_ok(me, me->ops->group_begin(me->transport, me->rank));
+        check_ok(me, rank_send(me, other, 0, 0, MANY));
+        check_ok(me, rank_receive(me, other, 0, MANY, MANY));
+        check_ok(me, me->ops->group_end(me->transport, me->rank));
+        check_over(me, rank_sent(me, other, 0, k), rank_patience, true);
+        check_over(me, rank_received(me, other, 0, k), rank_patience, true);
+        check_ok(me, rank_compare_many(me, &wrong, MANY, MANY, run + other));
+        check(me, wrong < 0, "transfer %d: slot %d is wrong", k, wrong);
+        check_ok(me, rank_compare_many(me, &wrong, 0, MANY, run + me->rank));
+        check(me, wrong < 0, "transfer %d: slot %d, which is sent, is changed", k, wrong);
+    }
+}
+
+static const sluice__channel both_ways[] = {{0, 1, 0, 2, 0, 0}, {1, 0, 0, 2, 0, 0}};
+
 /* ---- what is posted later ---- */
 
 /* Rank 1 gets three numbers, the first of them in exchange for another. What rank 0 waits for is
@@ -341,21 +366,25 @@ static bool paces(const sluice__transport_ops *ops) {
 }
 
 const transport_case transfer_cases[] = {
-    {"the kth send meets the kth receive", {2, there, 1, {0}, false, 0}, kth_meets_kth, NULL},
-    {"two directions are apart", {2, ring, 2, {0}, false, 0}, send_both_ways, NULL},
-    {"two channels are apart", {2, two, 2, {0}, false, 0}, use_two, NULL},
-    {"a transfer waits for both ends", {2, there, 1, {0}, false, 0}, wait_alone, NULL},
-    {"a receiver may come first", {2, there, 1, {0}, false, 0}, receive_first, NULL},
-    {"ends that differ are refused", {2, there, 1, {0}, false, 0}, differ, compares},
-    {"a transfer moves its bytes alone", {2, there, 1, {0}, false, 0}, move_between_guards, NULL},
+    {"the kth send meets the kth receive", {2, there, 1, {0}, false, 0, 0}, kth_meets_kth, NULL},
+    {"two directions are apart", {2, ring, 2, {0}, false, 0, 0}, send_both_ways, NULL},
+    {"two channels are apart", {2, two, 2, {0}, false, 0, 0}, use_two, NULL},
+    {"a transfer waits for both ends", {2, there, 1, {0}, false, 0, 0}, wait_alone, NULL},
+    {"a receiver may come first", {2, there, 1, {0}, false, 0, 0}, receive_first, NULL},
+    {"ends that differ are refused", {2, there, 1, {0}, false, 0, 0}, differ, compares},
+    {"a transfer moves its bytes alone",
+     {2, there, 1, {0}, false, 0, 0},
+     move_between_guards,
+     NULL},
+    {"many bytes go both ways", {2, both_ways, 2, {0}, false, 0, 2 * MANY}, move_many, NULL},
     {"transfers end before the next ones",
-     {2, exchange, 2, {0}, false, 0},
+     {2, exchange, 2, {0}, false, 0, 0},
      end_before_the_next,
      NULL},
-    {"one transfer too many is refused", {2, there, 1, {0}, false, 0}, post_one_too_many, NULL},
-    {"a run forgets the last", {2, there, 1, {0}, false, 0}, run_again, NULL},
-    {"gathers hand out all parts", {3, there, 1, {each, each}, false, 0}, give_unevenly, NULL},
-    {"channels share their link", {2, paced, 2, {0}, false, 0}, share_a_link, paces},
+    {"one transfer too many is refused", {2, there, 1, {0}, false, 0, 0}, post_one_too_many, NULL},
+    {"a run forgets the last", {2, there, 1, {0}, false, 0, 0}, run_again, NULL},
+    {"gathers hand out all parts", {3, there, 1, {each, each}, false, 0, 0}, give_unevenly, NULL},
+    {"channels share their link", {2, paced, 2, {0}, false, 0, 0}, share_a_link, paces},
     {0},
 };
 

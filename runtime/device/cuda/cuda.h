@@ -20,10 +20,15 @@ typedef struct sluice__cuda_table {
     int64_t blocks;
 } sluice__cuda_table;
 
+/* GPUs of a machine that can exchange anything. */
+enum { SLUICE__CUDA_GPUS = 64 };
+
 struct sluice_device {
     int ordinal;
     int high_priority; /* of streams */
     size_t workspace;  /* bytes of a stream's cuBLAS */
+    bool has_met[SLUICE__CUDA_GPUS];
+    char degradations[512];
 };
 
 struct sluice_stream {
@@ -78,9 +83,14 @@ sluice_status sluice__cuda_count(int *count);
 sluice_status sluice__cuda_architecture(int *number, int ordinal);
 sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal);
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks);
-/* Let `device` and the others that are open reach each other's memory. */
-sluice_status sluice__cuda_meet_peers(const sluice_device *device);
-void sluice__cuda_leave_peers(const sluice_device *device);
+
+/* ---- peers.c ---- */
+/* As the rows of the table. */
+sluice_status sluice__cuda_meet(sluice_device *device, int other);
+bool sluice__cuda_reaches(sluice_device *device, sluice_device *other);
+const char *sluice__cuda_degradations(sluice_device *device);
+/* A GPU that it has met, and whose copies with it arrive changed; -1: none. */
+int sluice__cuda_lying_peer(const sluice_device *device);
 
 /* ---- stream.c ---- */
 sluice_status sluice__cuda_stream_create(sluice_stream **out, sluice_device *device,

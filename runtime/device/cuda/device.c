@@ -8,8 +8,6 @@
 /* ---- device: CUDA's current device is per thread ---- */
 
 static void close_device(sluice_device *device) {
-    if (!device) return;
-    sluice__cuda_leave_peers(device);
     sluice__free(device);
 }
 
@@ -38,17 +36,11 @@ static sluice_status open_device(sluice_device **out, int ordinal, int threads, 
     SLUICE__TRY(sluice__alloc(&device, 1, sizeof *device));
     device->ordinal      = ordinal;
     sluice_status status = set_up(device);
-    if (status == SLUICE_OK) status = sluice__cuda_meet_peers(device);
     if (status == SLUICE_OK)
         *out = device;
     else
         sluice__free(device);
     return status;
-}
-
-static const char *degradations(sluice_device *device) {
-    (void)device;
-    return "";
 }
 
 /* ---- memory ---- */
@@ -191,7 +183,9 @@ const sluice_device_ops sluice__cuda_ops = {
     .prepare        = prepare,
     .open           = open_device,
     .close          = close_device,
-    .degradations   = degradations,
+    .degradations   = sluice__cuda_degradations,
+    .meet           = sluice__cuda_meet,
+    .reaches        = sluice__cuda_reaches,
     .arena_alloc    = arena_alloc,
     .arena_free     = arena_free,
     .host_alloc     = host_alloc,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gpus.c -- the GPUs of this machine: how many, how much memory, which reach each other's. */
+/* gpus.c -- the GPUs of this machine: how many, which, how much memory. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -117,49 +117,4 @@ sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordina
     *available = question.free_bytes;
     *reserve   = reserve_per_device + (size_t)ranks * reserve_per_rank;
     return SLUICE_OK;
-}
-
-/* ---- peers: GPUs of this process that are open ---- */
-
-enum { DEVICES = 64 };
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int opened[DEVICES]; /* ranks that have each device open; under the lock */
-
-/* Let `from` access memory of `to`. Without it copies go through the host. */
-static sluice_status reach(int from, int to) {
-    int can = 0;
-    SLUICE__TRY(sluice__cuda_status(cudaDeviceCanAccessPeer(&can, from, to),
-                                    "asking which GPUs reach each other"));
-    if (!can) return SLUICE_OK;
-    SLUICE__TRY(sluice__cuda_status(cudaSetDevice(from), "choosing a GPU"));
-    const cudaError_t error = cudaDeviceEnablePeerAccess(to, 0);
-    if (error != cudaErrorPeerAccessAlreadyEnabled && error != cudaErrorTooManyPeers &&
-        error != cudaErrorPeerAccessUnsupported)
-        return sluice__cuda_status(error, "reaching a peer's memory");
-    (void)cudaGetLastError();
-    return SLUICE_OK;
-}
-
-sluice_status sluice__cuda_meet_peers(const sluice_device *device) {
-    const int mine = device->ordinal;
-    if (mine >= DEVICES)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "cuda:%d is past the first %d GPUs", mine,
-                            DEVICES);
-    sluice_status status = SLUICE_OK;
-    pthread_mutex_lock(&lock);
-    for (int other = 0; other < DEVICES && opened[mine] == 0 && status == SLUICE_OK; other++) {
-        if (other == mine || opened[other] == 0) continue;
-        status = reach(mine, other);
-        if (status == SLUICE_OK) status = reach(other, mine);
-    }
-    if (status == SLUICE_OK) status = sluice__cuda_status(cudaSetDevice(mine), "choosing a GPU");
-    if (status == SLUICE_OK) opened[mine]++;
-    pthread_mutex_unlock(&lock);
-    return status;
-}
-
-void sluice__cuda_leave_peers(const sluice_device *device) {
-    pthread_mutex_lock(&lock);
-    opened[device->ordinal]--;
-    pthread_mutex_unlock(&lock);
 }

@@ -9,6 +9,8 @@
  * for the same pair.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/error.h"
 #include "runtime/transport/nccl/internal.h"
@@ -169,12 +171,24 @@ static sluice_status warm_up_all(sluice__transport *transport, int rank) {
     return sluice__nccl_await(transport, rank, me->gathered, "warming up the gather");
 }
 
+static sluice_status check_peers(const sluice_device *device) {
+    const char *const off = getenv("NCCL_P2P_DISABLE");
+    const int mine = device->ordinal, other = sluice__cuda_lying_peer(device);
+    if (other < 0 || (off && strcmp(off, "1") == 0)) return SLUICE_OK;
+    sluice__fail(
+        SLUICE_E_UNSUPPORTED,
+        "what cuda:%d and cuda:%d copy to each other arrives changed, and NCCL does not know",
+        mine < other ? mine : other, mine < other ? other : mine);
+    return sluice__hint(SLUICE_E_UNSUPPORTED, "set NCCL_P2P_DISABLE=1, or use --transport local");
+}
+
 sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_device *device,
                                 sluice_stream *stream, double seconds) {
     sluice__nccl_rank *const me = &transport->rank[rank];
     me->device                  = device;
     me->stream                  = stream;
     atomic_store(&transport->seconds, seconds); /* the same from every rank */
+    SLUICE__TRY(check_peers(device));
     SLUICE__TRY(allocate_buffers(transport, me));
     SLUICE__TRY(make_ids(transport, rank));
     SLUICE__TRY(meet(transport));

@@ -172,6 +172,7 @@ static sluice_status describe(char *out, size_t bytes) {
 const sluice__transport_ops sluice__nccl_ops = {
     .name         = "nccl",
     .one_queue    = true,
+    .copies       = true,
     .meets        = true,
     .compares     = false,
     .paces        = false,

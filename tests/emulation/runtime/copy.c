@@ -16,6 +16,7 @@ struct copy {
     char *staged;
     size_t bytes;
     int value;
+    bool lies; /* the last byte arrives changed */
 };
 
 static void run_copy(void *argument) {
@@ -25,6 +26,7 @@ static void run_copy(void *argument) {
     if (copy->to != copy->from)
         memset(copy->to, 0xFF, copy->bytes); /* reading too early gives NaNs */
     memcpy(copy->to, copy->from, copy->bytes);
+    if (copy->lies) copy->to[copy->bytes - 1] ^= 0x40;
 }
 
 static void run_fill(void *argument) {
@@ -114,6 +116,16 @@ static struct copy *new_copy(void *to, const void *from, size_t bytes) {
     return copy;
 }
 
+/* Between two devices, and how: by the device of the stream if it reaches the other, else through
+ * the driver's memory, for which it makes the host wait. */
+typedef enum way { NOT_BETWEEN, PEERS, DRIVER } way;
+
+static way way_of(const void *to, const void *from, int device) {
+    const int target = device_of(to), source = device_of(from);
+    if (target < 0 || source < 0 || target == source) return NOT_BETWEEN;
+    return emu__reaches(device, target) && emu__reaches(device, source) ? PEERS : DRIVER;
+}
+
 static cudaError_t enqueue_copy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                                 cudaStream_t stream, const char *function) {
     emu__expect_no_error(function, false);
@@ -122,12 +134,22 @@ static cudaError_t enqueue_copy(void *to, const void *from, size_t bytes, enum c
     if (bytes > 0) {
         expect_copy(to, from, bytes, kind, function);
         const bool pageable_target = emu__find(to) == NULL;
-        emu__enqueue(stream, &(emu__operation){.kind     = EMU__WORK,
-                                               .what     = function,
-                                               .run      = run_copy,
-                                               .argument = new_copy(to, from, bytes),
-                                               .release  = release_copy,
-                                               .also     = devices_of(to, from)});
+        const way by               = way_of(to, from, stream->device);
+        struct copy *const copy    = new_copy(to, from, bytes);
+        emu__operation queued      = {.kind     = EMU__WORK,
+                                      .what     = function,
+                                      .run      = run_copy,
+                                      .argument = copy,
+                                      .release  = release_copy,
+                                      .also     = devices_of(to, from)};
+        copy->lies                 = by == PEERS && emu__settings.peers == EMU_PEERS_LIE;
+        if (by == PEERS && emu__settings.peers == EMU_PEERS_HANG) emu__hang(&queued);
+        emu__enqueue(stream, &queued);
+        if (by == DRIVER) {
+            emu__count("copy through the driver");
+            emu__wait(emu__stream_idle, stream,
+                      "cudaMemcpyAsync between devices that are no peers");
+        }
         if (pageable_target) {
             emu__count("pageable copy");
             emu__wait(emu__stream_idle, stream, "cudaMemcpyAsync to memory that is not pinned");

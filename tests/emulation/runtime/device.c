@@ -175,7 +175,7 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int *lowest, int *highest) {
 cudaError_t cudaDeviceCanAccessPeer(int *can, int device, int peer) {
     EMU__ENTER();
     if (!exists(device) || !exists(peer)) return emu__fail(cudaErrorInvalidDevice, __func__);
-    *can = device != peer && emu__settings.peers;
+    *can = device != peer && emu__settings.peers != EMU_NO_PEERS;
     return cudaSuccess;
 }
 
@@ -183,10 +183,21 @@ cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned flags) {
     EMU__ENTER();
     if (flags != 0) return emu__fail(cudaErrorInvalidValue, __func__);
     if (!exists(peer) || peer == current) return emu__fail(cudaErrorInvalidDevice, __func__);
-    if (!emu__settings.peers) return emu__fail(cudaErrorPeerAccessUnsupported, __func__);
+    if (emu__settings.peers == EMU_NO_PEERS)
+        return emu__fail(cudaErrorPeerAccessUnsupported, __func__);
     emu__lock();
     const bool already   = peers[current][peer];
     peers[current][peer] = true;
     emu__unlock();
     return already ? emu__fail(cudaErrorPeerAccessAlreadyEnabled, __func__) : cudaSuccess;
+}
+
+cudaError_t cudaDeviceDisablePeerAccess(int peer) {
+    EMU__ENTER();
+    if (!exists(peer)) return emu__fail(cudaErrorInvalidDevice, __func__);
+    emu__lock();
+    const bool enabled   = peers[current][peer];
+    peers[current][peer] = false;
+    emu__unlock();
+    return enabled ? cudaSuccess : emu__fail(cudaErrorPeerAccessNotEnabled, __func__);
 }

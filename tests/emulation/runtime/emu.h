@@ -13,11 +13,19 @@
 extern "C" {
 #endif
 
+/* Whether devices can access each other's memory, once that is enabled. */
+typedef enum emu_peers {
+    EMU_NO_PEERS    = 0, /* copies between them go through the driver, and the host waits */
+    EMU_PEERS_REACH = 1,
+    EMU_PEERS_LIE   = 2, /* copies between them change a byte */
+    EMU_PEERS_HANG  = 3  /* copies between them do not end before emu_release() */
+} emu_peers;
+
 /* The settings of the EMU_* variables; README.md lists them. */
 typedef struct emu_settings {
     uint64_t seed;
-    bool lazy;      /* nothing runs until a host thread blocks; false: a thread per stream */
-    bool peers;     /* devices can access each other's memory once that is enabled */
+    bool lazy; /* nothing runs until a host thread blocks; false: a thread per stream */
+    emu_peers peers;
     bool driver;    /* false: every call says that the driver is too old */
     int devices;    /* 0..8 */
     int delay_us;   /* longest delay of an operation, asynchronous mode */

@@ -81,6 +81,10 @@ void emu__inject_into(emu__operation *operation) {
     hanging          = hanging || operation->hangs;
 }
 
+void emu__hang(emu__operation *operation) {
+    operation->hangs = hanging = true;
+}
+
 bool emu__hanging(void) {
     return hanging;
 }

@@ -85,6 +85,7 @@ struct emu__operation;
 int emu__injected(const char *function,
                   const void *from); /* the failure injected into the call, or 0 */
 void emu__inject_into(struct emu__operation *operation); /* that is being enqueued (locked) */
+void emu__hang(struct emu__operation *operation);        /* before it is enqueued (locked) */
 bool emu__hanging(void); /* an operation hangs because a test asked for it */
 void emu__injected_forget(void);
 

@@ -15,12 +15,19 @@ static int number(const char *name, int otherwise) {
     return text && *text ? (int)strtol(text, NULL, 10) : otherwise;
 }
 
+static emu_peers read_peers(void) {
+    const char *const text = getenv("EMU_PEERS");
+    if (text && strcmp(text, "lie") == 0) return EMU_PEERS_LIE;
+    if (text && strcmp(text, "hang") == 0) return EMU_PEERS_HANG;
+    return number("EMU_PEERS", 1) != 0 ? EMU_PEERS_REACH : EMU_NO_PEERS;
+}
+
 static void read_environment(void) {
     const char *mode = getenv("EMU_MODE"), *seed = getenv("EMU_SEED");
     emu__settings = (emu_settings){
         .seed       = seed && *seed ? strtoull(seed, NULL, 10) : 1,
         .lazy       = mode && strcmp(mode, "lazy") == 0,
-        .peers      = number("EMU_PEERS", 1) != 0,
+        .peers      = read_peers(),
         .driver     = number("EMU_DRIVER", 1) != 0,
         .devices    = number("EMU_DEVICES", 2),
         .delay_us   = number("EMU_DELAY_US", 200),

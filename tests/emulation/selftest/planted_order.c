@@ -36,6 +36,7 @@ static void send_one(const rig *r, int i) {
 static int pipeline(void) {
     enum { TIMES = 6 };
     rig r = rig_new();
+    rig_meet();
     child_ok(cudaSetDevice(1));
     child_ok(cudaMemsetAsync(r.z[1], 0, RIG_BYTES, r.compute[1]));
     for (int i = 0; i < TIMES; i++) send_one(&r, i);

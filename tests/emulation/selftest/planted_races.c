@@ -12,7 +12,8 @@ static void wait_for(cudaStream_t stream, cudaEvent_t event, cudaStream_t record
 /* y of device 0 is in transit to device 1; what is written into it must wait until it has
  * arrived. */
 int planted_sent_slot_received_into(void) {
-    rig r      = rig_new();
+    rig r = rig_new();
+    rig_meet();
     int result = CHILD_RIGHT;
     child_ok(cudaSetDevice(1));
     child_ok(launch_fill(r.z[1], 9, RIG_COUNT, r.compute[1]));

@@ -319,6 +319,41 @@ static void no_peers(void) {
     (void)cudaGetLastError();
     child_ok(launch_fill(r.x[0], 6, RIG_COUNT, r.compute[0]));
     child_ok(cudaMemcpyPeerAsync(r.x[1], 1, r.x[0], 0, RIG_BYTES, r.compute[0]));
+    expect_code(cudaStreamQuery(r.compute[0]), cudaSuccess); /* the call has waited */
+    expect_that(emu_happened("copy through the driver") == 1, "%ld",
+                emu_happened("copy through the driver"));
+    expect_code(rig_holds(r.x[1], 6, r.compute[1]), CHILD_RIGHT);
+    rig_free(&r);
+}
+
+/* Copy from device 0 to 1, on a stream of 0, which reaches 1 if `peers`. */
+static void copy_across(const rig *r, bool peers) {
+    child_ok(cudaSetDevice(0));
+    child_ok(peers ? cudaDeviceEnablePeerAccess(1, 0) : cudaDeviceDisablePeerAccess(1));
+    child_ok(launch_fill(r->x[0], 6, RIG_COUNT, r->compute[0]));
+    child_ok(cudaMemcpyAsync(r->x[1], r->x[0], RIG_BYTES, cudaMemcpyDefault, r->compute[0]));
+}
+
+static void lying_peers(void) {
+    rig r = rig_new();
+    copy_across(&r, true);
+    child_ok(cudaStreamSynchronize(r.compute[0]));
+    expect_code(rig_holds(r.x[1], 6, r.compute[1]), CHILD_WRONG);
+    copy_across(&r, false);
+    expect_code(rig_holds(r.x[1], 6, r.compute[1]), CHILD_RIGHT);
+    expect_code(cudaDeviceDisablePeerAccess(1), cudaErrorPeerAccessNotEnabled);
+    (void)cudaGetLastError();
+    rig_free(&r);
+}
+
+static void hanging_peers(void) {
+    rig r = rig_new();
+    copy_across(&r, true);
+    for (int k = 0; k < 50; k++) {
+        expect_code(cudaStreamQuery(r.compute[0]), cudaErrorNotReady);
+        (void)cudaGetLastError();
+    }
+    emu_release();
     child_ok(cudaStreamSynchronize(r.compute[0]));
     expect_code(rig_holds(r.x[1], 6, r.compute[1]), CHILD_RIGHT);
     rig_free(&r);
@@ -410,6 +445,7 @@ static void host_threads(void) {
     X(pinned_where_it_is, NULL) X(nothing_to_copy, NULL) X(out_of_memory, "EMU_MEMORY_MIB=1")      \
     X(pointer_kinds, NULL) X(devices, NULL) X(no_device, "EMU_DEVICES=0")                          \
     X(old_driver, "EMU_DRIVER=0") X(peers, NULL) X(no_peers, "EMU_PEERS=0")                        \
+    X(lying_peers, "EMU_PEERS=lie") X(hanging_peers, "EMU_PEERS=hang")                            \
     X(launches_that_cannot_be, NULL) X(injected_failure, NULL) X(broken_device, NULL)              \
     X(host_threads, NULL)
 /* clang-format on */

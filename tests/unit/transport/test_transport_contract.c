@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_transport_contract.c -- the contract that every transport keeps (transport.h), for the one
- * named on the command line: `isolated`, or one of the registry.
+ * named on the command line: `isolated`, or one of the registry; and for a device that is named
+ * next, or else one that it reaches.
  */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/transport_cases.h"
@@ -12,14 +13,16 @@
 static rank_kind kind;
 
 /* The transport, and a device that it joins. */
-static int choose(const char *name) {
+static int choose(const char *name, const char *device) {
     const sluice__transport_entry *entry = NULL;
     kind.ops                             = isolated_transport();
     kind.device                          = sluice_devices()[0];
     if (strcmp(name, kind.ops->name) == 0) return 0;
     if (sluice__transport_find(&entry, name) != SLUICE_OK ||
         sluice__transport_load(&kind.ops, entry) != SLUICE_OK ||
-        (entry->reaches && sluice_device_find(&kind.device, entry->reaches) != SLUICE_OK)) {
+        sluice_device_find(&kind.device, device           ? device
+                                         : entry->reaches ? entry->reaches
+                                                          : "cpu") != SLUICE_OK) {
         (void)fprintf(stderr, "%s\n", sluice_last_error()->what);
         return 2;
     }
@@ -59,7 +62,7 @@ static size_t add(struct CMUnitTest *tests, size_t count, const transport_case *
 int main(int argc, char **argv) {
     static struct CMUnitTest tests[CASES_MAX] = {
         cmocka_unit_test(the_table_says_what_the_registry_says)};
-    if (argc != 2 || choose(argv[1]) != 0) return 2;
+    if (argc < 2 || argc > 3 || choose(argv[1], argc == 3 ? argv[2] : NULL) != 0) return 2;
     size_t count = 1;
     count        = add(tests, count, transfer_cases);
     count        = add(tests, count, exchange_cases);
