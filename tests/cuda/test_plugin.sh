@@ -69,6 +69,7 @@ if [ -n "$nccl_library" ]; then
     nccl=(--device cuda --transport nccl -p 2)
     refuse 2 "ranks 0 and 1 share cuda:0, and transport nccl takes one rank per device; use --transport local, or a device for each rank" "${train[@]}" "${nccl[@]}" --ranks-per-device 2
     instead="install NCCL 2.22 or later, name its file in SLUICE_NCCL_LIBRARY, or use --transport local"
+    CUDA_LAUNCH_BLOCKING=1 refuse 1 "with CUDA_LAUNCH_BLOCKING=1 transfers of NCCL wait for each other for ever; unset it, or use --transport local" "${train[@]}" "${nccl[@]}"
     EMU_NCCL_VERSION=21805 refuse 1 "$nccl_library is NCCL 2.18.5, which is too old; $instead" "${train[@]}" "${nccl[@]}"
     echo "no library" >libnccl.so.2
     SLUICE_NCCL_LIBRARY=$work/libnccl.so.2 refuse 1 "NCCL does not load: $work/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"

@@ -15,9 +15,10 @@
 #include "runtime/base/error.h"
 #include "runtime/transport/nccl/internal.h"
 
-/* Few channels: a transfer between neighbours needs no more, and each takes memory and some of the
- * GPU. The gather moves next to nothing. */
-enum { PAIR_CHANNELS = 8, ALL_CHANNELS = 1, WARM_UP_BYTES = 256 };
+/* Few channels: each is a block of threads that shares its multiprocessor with nothing while it
+ * waits for its partner, and takes memory. NVLink needs no more for one transfer, and over PCIe
+ * NCCL takes fewer. The gather moves next to nothing. */
+enum { PAIR_CHANNELS = 4, ALL_CHANNELS = 1, WARM_UP_BYTES = 256 };
 
 /* ---- a barrier of all ranks ---- */
 
@@ -113,13 +114,16 @@ static sluice_status make_ids(sluice__transport *transport, int rank) {
 /* `*out` is set as soon as there is something to abort. */
 static sluice_status make_one(const sluice__transport *transport, ncclComm_t *out, int ranks,
                               const ncclUniqueId *id, int as, int channels, const char *what) {
-    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-    config.blocking     = 0;
-    config.minCTAs      = 1;
-    config.maxCTAs      = channels;
-    SLUICE__TRY(sluice__nccl_status(
-        transport, transport->nccl->CommInitRankConfig(out, ranks, *id, as, &config), what));
-    return sluice__nccl_settle(transport, *out, what);
+    ncclConfig_t config  = NCCL_CONFIG_INITIALIZER;
+    config.blocking      = 0;
+    config.minCTAs       = 1;
+    config.maxCTAs       = channels;
+    sluice_status status = sluice__nccl_status(
+        transport, transport->nccl->CommInitRankConfig(out, ranks, *id, as, &config), what);
+    if (status == SLUICE_OK) status = sluice__nccl_settle(transport, *out, what);
+    /* As where a container has too little /dev/shm: NCCL says it in its log alone. */
+    return status == SLUICE_E_DEVICE ? sluice__hint(status, "with NCCL_DEBUG=WARN it prints why")
+                                     : status;
 }
 
 static sluice_status make_all(sluice__transport *transport, int rank) {

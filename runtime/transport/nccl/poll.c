@@ -25,37 +25,43 @@ void sluice__nccl_nap(void) {
     (void)nanosleep(&(struct timespec){0, 20000}, NULL); /* less than a launch and its return */
 }
 
-/* After a poll found nothing ready: nap, or fail when the time is over or a rank failed. */
-static sluice_status look_again(const sluice__transport *transport, double end, const char *what) {
+/* A group is issued in less time than a nap takes, and that is what is waited for in a step. */
+static const double no_nap_s = 50e-6;
+
+/* After a poll found nothing ready: nap, unless it has just begun, or fail when the time is over or
+ * a rank failed. */
+static sluice_status look_again(const sluice__transport *transport, double begin,
+                                const char *what) {
     SLUICE__TRY(sluice__nccl_go_on(transport));
-    if (sluice__now() > end)
+    const double waited = sluice__now() - begin;
+    if (waited > transport->seconds)
         return sluice__fail(SLUICE_E_DEADLINE, "%s is not done after %g s", what,
                             transport->seconds);
-    sluice__nccl_nap();
+    if (waited > no_nap_s) sluice__nccl_nap();
     return SLUICE_OK;
 }
 
 sluice_status sluice__nccl_settle(const sluice__transport *transport, ncclComm_t comm,
                                   const char *what) {
-    const double end = sluice__now() + transport->seconds;
+    const double begin = sluice__now();
     for (;;) {
         ncclResult_t state = ncclSuccess;
         SLUICE__TRY(
             sluice__nccl_status(transport, transport->nccl->CommGetAsyncError(comm, &state), what));
         SLUICE__TRY(sluice__nccl_status(transport, state, what));
         if (state == ncclSuccess) return SLUICE_OK;
-        SLUICE__TRY(look_again(transport, end, what));
+        SLUICE__TRY(look_again(transport, begin, what));
     }
 }
 
 sluice_status sluice__nccl_await(sluice__transport *transport, int rank, sluice_event *event,
                                  const char *what) {
-    const double end = sluice__now() + transport->seconds;
+    const double begin = sluice__now();
     for (bool done = false;;) {
         SLUICE__TRY(transport->ops->query(&done, event));
         if (done) return SLUICE_OK;
         SLUICE__TRY(sluice__nccl_poll(transport, rank));
-        SLUICE__TRY(look_again(transport, end, what));
+        SLUICE__TRY(look_again(transport, begin, what));
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* transport.c -- the table of the transport `nccl`; what is known before any rank runs. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -115,6 +116,15 @@ static sluice_status take_gathers(sluice__transport *transport,
                                     transport->ranks);
 }
 
+/* Each launch would wait for its kernel, which waits for the partner's. */
+static sluice_status refuse_blocking(void) {
+    const char *const blocking = getenv("CUDA_LAUNCH_BLOCKING");
+    if (!blocking || strcmp(blocking, "1") != 0) return SLUICE_OK;
+    sluice__fail(SLUICE_E_UNSUPPORTED,
+                 "with CUDA_LAUNCH_BLOCKING=1 transfers of NCCL wait for each other for ever");
+    return sluice__hint(SLUICE_E_UNSUPPORTED, "unset it, or use --transport local");
+}
+
 static sluice_status open_transport(sluice__transport **out, const sluice__world *world,
                                     const sluice__channel *channels, int count,
                                     const size_t *const gathers[SLUICE__GATHERS],
@@ -122,6 +132,7 @@ static sluice_status open_transport(sluice__transport **out, const sluice__world
     const sluice__nccl *nccl     = NULL;
     sluice__transport *transport = NULL;
     sluice_status status         = SLUICE_OK;
+    SLUICE__TRY(refuse_blocking());
     SLUICE__TRY(sluice__nccl_load(&nccl));
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
     transport->nccl  = nccl;
@@ -140,7 +151,7 @@ out:
 
 /* Buffers of a communicator's channels, of which join.c allows few. An estimate on the safe side,
  * not measured. */
-static const size_t pair_bytes = (size_t)96 << 20, all_bytes = (size_t)64 << 20;
+static const size_t pair_bytes = (size_t)64 << 20, all_bytes = (size_t)64 << 20;
 
 static size_t reserve(const sluice__channel *channels, int count, int ranks, int rank) {
     size_t bytes = all_bytes;

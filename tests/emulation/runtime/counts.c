@@ -41,6 +41,9 @@ static const char *const slow[] = {"cudaMalloc",
                                    "ncclCommDestroy",
                                    NULL};
 
+/* Code may be loaded for what they choose, which may wait for a whole device. */
+static const char *const loads[] = {"cublasLtMatmulAlgoGetHeuristic", NULL};
+
 static struct count *find(struct count *table, const char *name) {
     for (int i = 0; i < NAMES; i++) {
         if (!table[i].name) table[i].name = name;
@@ -49,10 +52,18 @@ static struct count *find(struct count *table, const char *name) {
     emu__report("more than %d functions and events are counted", NAMES);
 }
 
-static bool is_slow(const char *function) {
-    for (int i = 0; slow[i]; i++)
-        if (strcmp(slow[i], function) == 0) return true;
+static bool is_among(const char *const *names, const char *function) {
+    for (; *names; names++)
+        if (strcmp(*names, function) == 0) return true;
     return false;
+}
+
+/* Why the function may not be called now; NULL: it may. */
+static const char *why_not(const char *function) {
+    const bool is_slow = is_among(slow, function);
+    if (is_slow && forbidden_why) return forbidden_why;
+    if ((!is_slow && !is_among(loads, function)) || strncmp(function, "nccl", 4) == 0) return NULL;
+    return emu__forbidden_by_library ? emu__forbidden_by_library() : NULL;
 }
 
 static emu_site *find_site(const char *function, const void *from) {
@@ -66,12 +77,7 @@ static emu_site *find_site(const char *function, const void *from) {
 void emu__count_call_from(const char *function, const void *from) {
     emu__lock();
     find_site(function, from)->calls++;
-    const bool slow_one   = is_slow(function);
-    const char *const why = !slow_one       ? NULL
-                            : forbidden_why ? forbidden_why
-                            : emu__forbidden_by_library && strncmp(function, "nccl", 4) != 0
-                                ? emu__forbidden_by_library()
-                                : NULL;
+    const char *const why = why_not(function);
     if (why) emu__report("%s is not allowed now: %s", function, why);
     emu__unlock();
 }
