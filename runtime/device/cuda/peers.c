@@ -80,18 +80,25 @@ static sluice_status await(const side *s, bool *done) {
     return SLUICE_OK;
 }
 
-/* Copy a pattern from one to the other, by the stream of `by`, and compare it. */
+/* What `from` has in host memory goes to that of `to`; the stream of `by` copies between the two.
+ * `*done`: it has arrived. */
+static sluice_status carry(bool *done, const side *from, const side *to, const side *by) {
+    const sluice_device_ops *const ops = &sluice__cuda_ops;
+    SLUICE__TRY(ops->upload(from->stream, from->there, from->here, TRIAL_BYTES));
+    SLUICE__TRY(await(from, done));
+    if (!*done) return SLUICE_OK;
+    SLUICE__TRY(ops->copy(by->stream, to->there, from->there, TRIAL_BYTES));
+    SLUICE__TRY(await(by, done));
+    if (!*done) return SLUICE_OK;
+    SLUICE__TRY(ops->download(to->stream, to->here, to->there, TRIAL_BYTES));
+    return await(to, done);
+}
+
 static sluice_status try_copy(verdict *found, const side *from, const side *to, const side *by,
                               uint32_t salt) {
-    const sluice_device_ops *const ops = &sluice__cuda_ops;
-    bool done                          = false;
+    bool done = false;
     write_pattern(from->here, salt);
-    SLUICE__TRY(ops->upload(from->stream, from->there, from->here, TRIAL_BYTES));
-    SLUICE__TRY(await(from, &done));
-    SLUICE__TRY(ops->copy(by->stream, to->there, from->there, TRIAL_BYTES));
-    if (done) SLUICE__TRY(await(by, &done));
-    if (done) SLUICE__TRY(ops->download(to->stream, to->here, to->there, TRIAL_BYTES));
-    if (done) SLUICE__TRY(await(to, &done));
+    SLUICE__TRY(carry(&done, from, to, by));
     if (!done)
         *found = LATE;
     else if (memcmp(from->here, to->here, TRIAL_BYTES) != 0)
