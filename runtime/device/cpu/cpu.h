@@ -24,6 +24,7 @@ struct sluice_device {
     int threads;       /* of the team */
     void *block;       /* what the workspaces are in */
     float *workspaces; /* of the threads, each aligned to a cache line */
+    float *turned;     /* SLUICE__TURNED floats, likewise: turn.c's */
     double partials[SLUICE__PARTIALS];
     bool small_pages; /* an arena has no huge pages */
     char degradations[256];
@@ -38,6 +39,9 @@ static inline float *sluice__panel(const sluice_device *device, int thread) {
 static inline float *sluice__attention_space(const sluice_device *device, int thread) {
     return sluice__panel(device, thread) + SLUICE__PANEL;
 }
+
+/* What is turned at a time: few enough that a cache of several MiB holds it. */
+enum { SLUICE__TURNED = 1 << 20 };
 
 /* Blocks of a reduction to one number: at most SLUICE__PARTIALS. */
 static inline int64_t sluice__reduction_block(int64_t count) {

@@ -36,10 +36,12 @@ static sluice_status prepare(int threads, const char *name) {
 }
 
 static sluice_status alloc_workspaces(sluice_device *device, int threads) {
-    const size_t bytes = (size_t)threads * SLUICE__WORKSPACE * sizeof *device->workspaces;
+    const size_t floats = (size_t)threads * SLUICE__WORKSPACE + SLUICE__TURNED;
+    const size_t bytes  = floats * sizeof *device->workspaces;
     SLUICE__TRY(sluice__alloc(&device->block, 1, bytes + CACHE_LINE));
     char *const block  = device->block;
-    device->workspaces = (float *)(block + (CACHE_LINE - (uintptr_t)block % CACHE_LINE));
+    device->turned     = (float *)(block + (CACHE_LINE - (uintptr_t)block % CACHE_LINE));
+    device->workspaces = device->turned + SLUICE__TURNED;
     return SLUICE_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/device/arguments.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/tile.h"
+#include "runtime/device/cpu/turn.h"
 #include "runtime/device/cpu/vexp.h"
 #include "runtime/device/linear_products.h"
 
@@ -151,7 +152,11 @@ static void weight_task(const void *argument, int64_t task, int thread) {
 sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,
                                                  const sluice_linear_backward_weight *args) {
     const sluice_matmul product = sluice__linear_weight_product(args);
-    const weight_job job        = {args, sluice__cut(stream->device, &product)};
+    weight_job job              = {args, sluice__cut(stream->device, &product)};
+    if (sluice__turns(&product)) {
+        sluice__multiply_turned(stream->device, &product);
+        job.tiled.count = 0;
+    }
     const int64_t blocks = args->db ? sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS) : 0;
     sluice__team_run(stream->device->team, job.tiled.count + blocks, weight_task, &job);
     if (args->db)

@@ -118,9 +118,10 @@ static void describe(char *out, size_t bytes) {
                    LIBXSMM_VERSION_MINOR, vectors(), libxsmm_get_target_arch());
 }
 
-const sluice__blas sluice__blas_xsmm = {.name         = "libxsmm",
-                                        .tile_rows    = 512,
-                                        .tile_columns = SLUICE__PANEL_COLUMNS,
-                                        .open         = open_xsmm,
-                                        .describe     = describe,
-                                        .multiply     = multiply};
+const sluice__blas sluice__blas_xsmm = {.name           = "libxsmm",
+                                        .tile_rows      = 512,
+                                        .tile_columns   = SLUICE__PANEL_COLUMNS,
+                                        .reads_in_place = true,
+                                        .open           = open_xsmm,
+                                        .describe       = describe,
+                                        .multiply       = multiply};
