@@ -343,7 +343,9 @@ static void threads_synchronize_by_events(void **state) {
 
 /* ---- precision ---- */
 
-enum { SIDE = 96, ELEMENTS = SIDE * SIDE };
+/* Large enough for a library to find its tensor cores worth while: it may use them, and need not.
+ */
+enum { SIDE = 512, ELEMENTS = SIDE * SIDE };
 
 static void multiply(float *out, sluice_stream *stream, const sluice_operations *with,
                      const float *here) {
@@ -403,7 +405,7 @@ static void tf32_is_used_on_request_only(void **state) {
     double farthest = 0;
     for (int i = 0; i < ELEMENTS; i++)
         farthest = fmax(farthest, fabs((double)fp32[i] - (double)tf32[i]));
-    if (!(farthest > 1e-5 && farthest < 2e-2)) fail_msg("TF32 is %g from fp32", farthest);
+    if (!(farthest > 1e-5 && farthest < 1e-1)) fail_msg("TF32 is %g from fp32", farthest);
     assert_memory_equal(fp32, again, ELEMENTS * sizeof *fp32);
     ops->host_free(device, factors), ops->host_free(device, results);
 }
