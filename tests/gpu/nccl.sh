@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 for schedule in gpipe 1f1b zbv; do
-    for transport in local nccl; do
+    for transport in local host nccl; do
         "$folder/bin/sluice" train --data "$folder"/gpu --model "$model" --device cuda --schedule $schedule -p "$gpus" \
             --transport $transport --timeout 60 --out "$work/out" --overwrite "$@" >"$work/said" 2>&1 ||
             { cat "$work/said"; exit 1; }

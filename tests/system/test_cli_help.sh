@@ -59,7 +59,7 @@ touch mine.csv
 offers "train" tr
 offers "nccl" check --transport n
 offers "nccl" simulate --transport = n
-offers "local nccl" simulate --transport =
+offers "local host nccl" simulate --transport =
 offers "zb1p zb2p zbv" schedule zb
 offers "zbv" train --schedule zbv
 offers "compute comms" schedule --csv =

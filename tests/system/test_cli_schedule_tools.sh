@@ -132,7 +132,7 @@ refuse 2 "no schedule is named; for example: sluice check 1f1b -p 4 -m 8" check
 refuse 2 "-p is missing; say how many ranks" check 1f1b -m 4
 refuse 2 "-m is missing; say how many micro-batches" check 1f1b -p 4
 refuse 2 "'b' is a second schedule; name one" check a b
-refuse 2 "--transport is 'gloo'; choose one of: local, nccl" check 1f1b -p 2 -m 2 --transport gloo
+refuse 2 "--transport is 'gloo'; choose one of: local, host, nccl" check 1f1b -p 2 -m 2 --transport gloo
 refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to simulate; sluice schedule --csv prints them" check 1f1b -p 4096 -m 2049
 
 # ---- simulate: times ----
