@@ -15,7 +15,7 @@ for schedule in gpipe 1f1b zbv; do
         got=$(tail -1 "$work/said")
         echo "$model, $schedule, $gpus GPUs, $transport: $got"
         [ $transport = local ] && local=$got
-        [ "$got" = "$local" ] || { echo "NCCL: other bits than copies"; failed=1; }
+        [ "$got" = "$local" ] || { echo "$transport: other bits than copies"; failed=1; }
     done
 done
 exit $failed
