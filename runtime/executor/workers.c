@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
@@ -121,13 +120,10 @@ static void end_thread(sluice__rank *rank, int generation) {
     if (is_abandoned && release(pipeline)) pipeline->destroy(pipeline);
 }
 
-/* Its naps are short, and on virtual devices it sleeps much: a timer that is late by the usual
- * slack of 50 us is late by half a percent of an action of 10 ms. */
 static void *work(void *argument) {
     sluice__rank *rank = argument;
     int generation     = 0;
-    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-    *sluice__where() = (sluice__here){rank->index, NULL};
+    *sluice__where()   = (sluice__here){rank->index, NULL};
     for (bool is_open = false;; is_open = true) {
         sluice__task *task = next_task(rank, &generation);
         if (!task) break;
