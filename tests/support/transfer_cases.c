@@ -353,7 +353,7 @@ static void share_a_link(rank_thread *me) {
         check_over(me, rank_sent(me, 1, c, 1 - c), rank_patience, true);
     if (me->rank == 0) return;
     const double start = sluice__now();
-    for (int k = 0; k < 3; k++) check_ok(me, rank_receive(me, 0, channel[k], 0, count[k]));
+    for (int k = 0; k < 3; k++) check_ok(me, rank_receive(me, 0, channel[k], 20 * k, count[k]));
     check_time(me, 0, 0, start, 0.15);
     check_time(me, 1, 0, start, 0.25);
     check_time(me, 0, 1, start, 0.30);

@@ -340,6 +340,7 @@ static void lying_peers(void) {
     child_ok(cudaStreamSynchronize(r.compute[0]));
     expect_code(rig_holds(r.x[1], 6, r.compute[1]), CHILD_WRONG);
     copy_across(&r, false);
+    child_ok(cudaStreamSynchronize(r.compute[0]));
     expect_code(rig_holds(r.x[1], 6, r.compute[1]), CHILD_RIGHT);
     expect_code(cudaDeviceDisablePeerAccess(1), cudaErrorPeerAccessNotEnabled);
     (void)cudaGetLastError();
