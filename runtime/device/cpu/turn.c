@@ -47,12 +47,9 @@ static void multiply_task(const void *job, int64_t task, int thread) {
 void sluice__multiply_turned(const sluice_device *device, const sluice_matmul *product) {
     const int64_t rows = rows_at_a_time(product);
     for (int64_t first = 0; first < product->rows; first += rows) {
-        const turning turn = {device->turned,
-                              (const float *)product->a + first,
-                              stride_of(product),
-                              product->rows,
-                              sluice__min(rows, product->rows - first),
-                              product->inner};
+        const turning turn = {
+            device->turned, (const float *)product->a + first,        stride_of(product),
+            product->rows,  sluice__min(rows, product->rows - first), product->inner};
         sluice__team_run(device->team, sluice__blocks(turn.inner, TASK), turn_task, &turn);
         sluice_matmul part   = *product;
         part.a               = device->turned;
