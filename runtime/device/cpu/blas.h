@@ -34,7 +34,9 @@ typedef struct sluice__blas {
     const char *name;
     /* The largest tile that is worth one call; constants, because bits may depend on tiles. */
     int64_t tile_rows, tile_columns;
-    bool reads_in_place;             /* operands, in whatever order they lie in memory */
+    /* Whether a transposed a is better turned before (turn.h); NULL: it is not. Bits may depend on
+     * it. */
+    bool (*wants_rows)(void);
     struct sluice__library *library; /* what is loaded for it (blas_library.h); NULL: nothing */
     /* Make it usable, once it is loaded and before all rows below; a second call does nothing.
      * One thread at a time. E_UNSUPPORTED: why it cannot be used here; E_HOST_MEMORY. NULL: there

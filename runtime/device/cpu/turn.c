@@ -3,7 +3,6 @@
 #include "runtime/device/cpu/turn.h"
 
 #include "runtime/device/cpu/cpu.h"
-#include "runtime/device/cpu/loops.h"
 #include "runtime/device/cpu/tile.h"
 #include "runtime/device/cpu/transpose.h"
 
@@ -27,8 +26,9 @@ static int64_t rows_at_a_time(const sluice_matmul *product) {
 }
 
 bool sluice__turns(const sluice_matmul *product) {
-    return product->transpose_a && sluice__blas_used()->reads_in_place && !sluice__has_avx512() &&
-           product->rows > 1 && rows_at_a_time(product) >= MIN_ROWS;
+    const sluice__blas *const blas = sluice__blas_used();
+    if (!product->transpose_a || !blas->wants_rows || !blas->wants_rows()) return false;
+    return rows_at_a_time(product) >= MIN_ROWS;
 }
 
 static void turn_task(const void *job, int64_t task, int thread) {
