@@ -63,8 +63,9 @@ typedef struct sluice_device_ops {
     /* What the device requested from the machine, did not get and works without; "" if nothing.
      * Borrowed, until the next call. */
     const char *(*degradations)(sluice_device *device);
-    /* Prepare copies between this device and the one of ordinal `other`, before anything is
-     * allocated on them. E_DEVICE: the two cannot be used together, and why. */
+    /* Prepare copies between this device and the one of ordinal `other`, on this one's thread; it
+     * may allocate, and waits at most seconds. Best before anything is allocated on them: what is
+     * there may stay. E_DEVICE: the two cannot be used together, and why. */
     sluice_status (*meet)(sluice_device *device, int other);
     /* Whether copy() between memory of two that have met runs next to all other work, either way;
      * NULL: of all that `device` has met. If not, transfers are staged in host memory. */

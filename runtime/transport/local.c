@@ -52,8 +52,8 @@ struct sluice__transport {
     int ranks;
     double poll_s;
     const sluice_device_ops *ops;
-    bool stages;   /* whatever devices reach */
-    queue *queues; /* those of each from -> to are adjacent, in the order of their numbers */
+    bool through_host; /* whatever devices reach */
+    queue *queues;     /* those of each from -> to are adjacent, in the order of their numbers */
     int queue_count;
     int *first;           /* [from * ranks + to]: of the queues; [ranks * ranks]: their count */
     sluice__wire **wires; /* [from * ranks + to]; NULL: none */
@@ -153,18 +153,18 @@ static void local_close(sluice__transport *transport) {
 static sluice_status open_transport(sluice__transport **out, const sluice__world *world,
                                     const sluice__channel *channels, int count,
                                     const size_t *const gathers[SLUICE__GATHERS],
-                                    const sluice_device_ops *ops, bool stages) {
+                                    const sluice_device_ops *ops, bool through_host) {
     sluice__transport *transport;
     sluice_status status = SLUICE_OK;
     if (world->local_count != world->ranks)
         return sluice__fail(SLUICE_E_UNSUPPORTED,
                             "transport %s joins ranks of one process, and %d of %d are here",
-                            stages ? "host" : "local", world->local_count, world->ranks);
+                            through_host ? "host" : "local", world->local_count, world->ranks);
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
-    transport->ranks  = world->ranks;
-    transport->ops    = ops;
-    transport->stages = stages;
-    transport->poll_s = world->ranks <= sluice__usable_cores() ? poll_s : 0;
+    transport->ranks        = world->ranks;
+    transport->ops          = ops;
+    transport->through_host = through_host;
+    transport->poll_s       = world->ranks <= sluice__usable_cores() ? poll_s : 0;
     for (int g = 0; g < SLUICE__GATHERS; g++)
         SLUICE__TRY_OUT(sluice__host_gather_open(&transport->gathers[g], gathers[g], world->ranks));
     SLUICE__TRY_OUT(open_channels(transport, channels, count));
@@ -198,7 +198,7 @@ static size_t local_reserve(const sluice__channel *channels, int count, int rank
 static sluice_status local_join(sluice__transport *transport, int rank, sluice_device *device,
                                 sluice_stream *stream, double seconds) {
     (void)stream, (void)seconds;
-    const bool stages = transport->stages || !transport->ops->reaches(device, NULL);
+    const bool may_stage = transport->through_host || !transport->ops->reaches(device, NULL);
     for (int k = 0; k < transport->queue_count; k++) {
         queue *const at = &transport->queues[k];
         if (at->from != rank && at->to != rank) continue;
@@ -206,7 +206,7 @@ static sluice_status local_join(sluice__transport *transport, int rank, sluice_d
         pthread_mutex_lock(&at->lock);
         at->devices[side] = device;
         pthread_mutex_unlock(&at->lock);
-        if (stages) SLUICE__TRY(sluice__staging_join(&at->staging, device, side));
+        if (may_stage) SLUICE__TRY(sluice__staging_join(&at->staging, device, side));
     }
     return SLUICE_OK;
 }
@@ -232,29 +232,26 @@ static void local_begin(sluice__transport *transport) {
 
 /* ---- transfers ---- */
 
-/* By the end that posted second: its event is that of both. */
-static sluice_status copy_directly(const sluice_device_ops *ops, const posted *mine, posted *other,
-                                   void *to, const void *from) {
+/* On the stream of `mine`, whose event says when it is over. */
+static sluice_status copy_directly(const sluice_device_ops *ops, const posted *mine,
+                                   const posted *other, void *to, const void *from) {
     const sluice__mark *const mark = &mine->mark;
     SLUICE__TRY(ops->wait(mark->stream, other->mark.event));
     SLUICE__TRY(ops->copy(mark->stream, to, from, mine->bytes));
-    other->over[SLUICE__SENDER] = other->over[SLUICE__RECEIVER] = mark->event;
     return ops->record(mark->stream, mark->event);
 }
 
-static sluice_status stage(queue *at, const sluice_device_ops *ops, const posted *mine,
-                           posted *other, bool sends) {
-    const posted *const send = sends ? mine : other, *const receive = sends ? other : mine;
-    const sluice__staged from     = {send->buffer, send->mark.event};
-    const sluice__staged to       = {receive->buffer, receive->mark.event};
-    other->over[SLUICE__SENDER]   = from.event;
-    other->over[SLUICE__RECEIVER] = to.event;
+/* Each end's event says when it is over there. */
+static sluice_status copy_through_host(queue *at, const sluice_device_ops *ops, const posted *mine,
+                                       const posted *send, const posted *receive) {
+    const sluice__staged from = {send->buffer, send->mark.event};
+    const sluice__staged to   = {receive->buffer, receive->mark.event};
     SLUICE__TRY(ops->record(mine->mark.stream, mine->mark.event));
     return sluice__staging_copy(&at->staging, &from, &to, send->bytes);
 }
 
-static bool is_staged(const sluice__transport *transport, const queue *at) {
-    return transport->stages ||
+static bool goes_through_host(const sluice__transport *transport, const queue *at) {
+    return transport->through_host ||
            !transport->ops->reaches(at->devices[SLUICE__SENDER], at->devices[SLUICE__RECEIVER]);
 }
 
@@ -270,9 +267,13 @@ static sluice_status finish(const sluice__transport *transport, queue *at, const
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "what is sent is not what is received next: the two "
                             "ends of the channel disagree on the order of transfers");
-    SLUICE__TRY(is_staged(transport, at)
-                    ? stage(at, ops, mine, other, sends)
-                    : copy_directly(ops, mine, other, receive->buffer, send->buffer));
+    const bool by_host = goes_through_host(transport, at);
+    SLUICE__TRY(by_host ? copy_through_host(at, ops, mine, send, receive)
+                        : copy_directly(ops, mine, other, receive->buffer, send->buffer));
+    sluice_event *const sent      = (by_host ? send : mine)->mark.event;
+    sluice_event *const received  = (by_host ? receive : mine)->mark.event;
+    other->over[SLUICE__SENDER]   = sent;
+    other->over[SLUICE__RECEIVER] = received;
     if (at->wire) sluice__wire_add(at->wire, at->index, send->bytes);
     atomic_fetch_add(&at->complete, 1);
     pthread_cond_broadcast(&at->moved);

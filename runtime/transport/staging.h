@@ -14,7 +14,8 @@
 
 #include "sluice/device.h"
 
-/* Enough for one chunk to leave while the next arrives; chunks long enough for the bus. */
+/* Enough for one chunk to leave while the next arrives; chunks, in bytes, long enough for the bus.
+ */
 enum { SLUICE__STAGING_BLOCKS = 2, SLUICE__STAGING_CHUNK = 4 << 20 };
 
 /* Which end of a channel. */

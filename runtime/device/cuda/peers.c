@@ -17,13 +17,13 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 
-/* APART: the driver says so. WRONG: a copy arrived changed. LATE: it did not arrive. */
-typedef enum verdict { REACH = 0, APART, WRONG, LATE } verdict;
+/* REACH: copies have been tried. APART: the driver says so. WRONG: a copy arrived changed. LATE: it
+ * did not arrive. */
+typedef enum verdict { UNKNOWN = 0, REACH, APART, WRONG, LATE } verdict;
 
 enum { GPUS = SLUICE__CUDA_GPUS };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static verdict verdicts[GPUS][GPUS]; /* on two that have met, both ways; under the lock, as */
-static bool tried[GPUS][GPUS];       /* their copies, which is done once */
+static verdict verdicts[GPUS][GPUS]; /* on two that have met, both ways; under the lock */
 
 /* ---- a trial copy ---- */
 
@@ -163,10 +163,7 @@ static sluice_status meet(int a, int b) {
     if (verdicts[a][b] == WRONG) return SLUICE_OK;
     SLUICE__TRY(reach(&found, a, b));
     SLUICE__TRY(reach(&found, b, a));
-    if (found == REACH && !tried[a][b]) {
-        SLUICE__TRY(try_link(&found, a, b));
-        tried[a][b] = tried[b][a] = true;
-    }
+    if (found == REACH && verdicts[a][b] != REACH) SLUICE__TRY(try_link(&found, a, b));
     verdicts[a][b] = verdicts[b][a] = found;
     if (found == LATE) return refuse_late(a, b);
     if (found == REACH) return SLUICE_OK;
@@ -191,26 +188,24 @@ sluice_status sluice__cuda_meet(sluice_device *device, int other) {
 
 /* ---- what is known of them ---- */
 
-/* The first GPU from `from` on that the device has met, with this verdict or, if that is REACH,
- * another; GPUS: none. */
-static int next_met(const sluice_device *device, int from, verdict only) {
+static verdict verdict_on(const sluice_device *device, int other) {
     pthread_mutex_lock(&lock);
-    for (; from < GPUS; from++) {
-        const verdict is = verdicts[device->ordinal][from];
-        if (device->has_met[from] && is != REACH && (only == REACH || is == only)) break;
-    }
+    const verdict is = device->has_met[other] ? verdicts[device->ordinal][other] : REACH;
     pthread_mutex_unlock(&lock);
-    return from;
+    return is;
 }
 
 bool sluice__cuda_reaches(sluice_device *device, sluice_device *other) {
-    if (!other) return next_met(device, 0, REACH) == GPUS;
-    return next_met(device, other->ordinal, REACH) != other->ordinal;
+    bool all = true;
+    if (other) return verdict_on(device, other->ordinal) == REACH;
+    for (int k = 0; k < GPUS; k++) all = all && verdict_on(device, k) == REACH;
+    return all;
 }
 
 int sluice__cuda_lying_peer(const sluice_device *device) {
-    const int other = next_met(device, 0, WRONG);
-    return other < GPUS ? other : -1;
+    for (int k = 0; k < GPUS; k++)
+        if (verdict_on(device, k) == WRONG) return k;
+    return -1;
 }
 
 /* The other of two does not say the same. */
@@ -222,11 +217,12 @@ const char *sluice__cuda_degradations(sluice_device *device) {
     size_t used                      = 0;
     char *const to                   = device->degradations;
     to[0]                            = '\0';
-    for (int other = next_met(device, mine, REACH);
-         other < GPUS && used < sizeof device->degradations;
-         other = next_met(device, other + 1, REACH))
+    for (int other = mine + 1; other < GPUS && used < sizeof device->degradations; other++) {
+        const verdict is = verdict_on(device, other);
+        if (is == REACH) continue;
         used += (size_t)snprintf(to + used, sizeof device->degradations - used,
                                  "%scuda:%d and cuda:%d %s: their transfers go through host memory",
-                                 used > 0 ? "; " : "", mine, other, words[verdicts[mine][other]]);
+                                 used > 0 ? "; " : "", mine, other, words[is]);
+    }
     return to;
 }
