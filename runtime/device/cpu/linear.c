@@ -10,14 +10,9 @@
 
 /* ---- matmul ---- */
 
-static void matmul_task(const void *job, int64_t task, int thread) {
-    const sluice__tile tile = sluice__tile_at(job, task);
-    sluice__multiply_tile(job, &tile, thread);
-}
-
 sluice_status sluice__cpu_matmul(sluice_stream *stream, const sluice_matmul *args) {
     const sluice__tiled tiled = sluice__cut(stream->device, args);
-    sluice__team_run(stream->device->team, tiled.count, matmul_task, &tiled);
+    sluice__multiply_tiles(&tiled);
     return SLUICE_OK;
 }
 
@@ -152,11 +147,11 @@ static void weight_task(const void *argument, int64_t task, int thread) {
 sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,
                                                  const sluice_linear_backward_weight *args) {
     const sluice_matmul product = sluice__linear_weight_product(args);
-    weight_job job              = {args, sluice__cut(stream->device, &product)};
-    if (sluice__turns(&product)) {
+    weight_job job              = {args, {.count = 0}};
+    if (sluice__turns(&product))
         sluice__multiply_turned(stream->device, &product);
-        job.tiled.count = 0;
-    }
+    else
+        job.tiled = sluice__cut(stream->device, &product);
     const int64_t blocks = args->db ? sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS) : 0;
     sluice__team_run(stream->device->team, job.tiled.count + blocks, weight_task, &job);
     if (args->db)

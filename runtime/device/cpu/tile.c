@@ -88,3 +88,12 @@ void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile,
     else
         sluice__multiply(&part, sluice__panel(tiled->device, thread));
 }
+
+static void multiply_task(const void *tiled, int64_t task, int thread) {
+    const sluice__tile tile = sluice__tile_at(tiled, task);
+    sluice__multiply_tile(tiled, &tile, thread);
+}
+
+void sluice__multiply_tiles(const sluice__tiled *tiled) {
+    sluice__team_run(tiled->device->team, tiled->count, multiply_task, tiled);
+}

@@ -26,5 +26,7 @@ sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *prod
 sluice__tile sluice__tile_at(const sluice__tiled *tiled, int64_t index);
 /* Make one tile of the result on thread `thread` of the device's team. */
 void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile, int thread);
+/* All of them, shared among the team. */
+void sluice__multiply_tiles(const sluice__tiled *tiled);
 
 #endif

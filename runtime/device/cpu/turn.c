@@ -39,11 +39,6 @@ static void turn_task(const void *job, int64_t task, int thread) {
                       sluice__min(TASK, t->inner - at), t->rows);
 }
 
-static void multiply_task(const void *job, int64_t task, int thread) {
-    const sluice__tile tile = sluice__tile_at(job, task);
-    sluice__multiply_tile(job, &tile, thread);
-}
-
 void sluice__multiply_turned(const sluice_device *device, const sluice_matmul *product) {
     const int64_t rows = rows_at_a_time(product);
     for (int64_t first = 0; first < product->rows; first += rows) {
@@ -58,6 +53,6 @@ void sluice__multiply_turned(const sluice_device *device, const sluice_matmul *p
         part.transpose_a     = false;
         sluice__tiled tiled  = sluice__cut(device, &part);
         tiled.whole.a_stride = turn.stride;
-        sluice__team_run(device->team, tiled.count, multiply_task, &tiled);
+        sluice__multiply_tiles(&tiled);
     }
 }

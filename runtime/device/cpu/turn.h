@@ -11,6 +11,7 @@
 
 /* Whether that pays for the library and the processor that are used. */
 bool sluice__turns(const sluice_matmul *product);
+/* On the thread that drives the device. Errors as in sluice__multiply(). */
 void sluice__multiply_turned(const sluice_device *device, const sluice_matmul *product);
 
 #endif
