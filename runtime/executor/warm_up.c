@@ -55,35 +55,30 @@ static sluice_status warm_up_rank(sluice__rank *rank, void *unused) {
     return pipeline->run.updates ? sluice__warm_up_update(rank) : sluice__drain(rank);
 }
 
-/* Fill the micro-batches with `size` samples, `size` - 1, ...; what is left for another pass. */
-static int64_t take_sizes(sluice_pipeline *pipeline, int microbatches, int64_t size) {
+/* Fill all micro-batches with `size` samples, or with `size`, `size` - 1, ... if `every`; the size
+ * that is left for another pass, 0 if none is. */
+static int64_t fill_microbatches(sluice_pipeline *pipeline, int count, int64_t size, bool every) {
     int64_t *const first = pipeline->run.first_sample;
-    for (int i = 0; i < microbatches; i++) {
+    first[0]             = 0;
+    for (int i = 0; i < count; i++) {
         first[i + 1] = first[i] + size;
-        if (size > 0) size--;
+        if (every && size > 0) size--;
     }
-    return size;
+    return every ? size : 0;
 }
 
-/* The rest of an evaluation may have any size. Where ranks wait for each other on their devices, a
- * shape that is new in the middle of a run could be the end of it. */
-static sluice_status warm_up_rests(sluice_pipeline *pipeline, const sluice_program *program,
-                                   const sluice__run *how) {
-    for (int64_t size = sluice_program_samples(program, 0) - 1; size > 0;) {
-        size = take_sizes(pipeline, program->microbatches, size);
-        SLUICE__TRY(sluice__carry_out(pipeline, program, how, warm_up_rank));
-    }
-    return SLUICE_OK;
-}
-
-/* A program that only goes forward, with all its micro-batches full. */
+/* A program that only goes forward, with full micro-batches. The rest of an evaluation may have any
+ * size: where ranks wait for each other on their devices, a shape that is new in the middle of a
+ * run could be the end of it, and every size is run. */
 static sluice_status warm_up_forward(sluice_pipeline *pipeline, const sluice_program *program,
                                      const sluice_batch *batch) {
     const sluice__run how = {.batch = *batch};
-    for (int i = 0; i <= program->microbatches; i++)
-        pipeline->run.first_sample[i] = i * sluice_program_samples(program, 0);
-    SLUICE__TRY(sluice__carry_out(pipeline, program, &how, warm_up_rank));
-    return pipeline->transport_ops->one_queue ? warm_up_rests(pipeline, program, &how) : SLUICE_OK;
+    const bool every      = pipeline->transport_ops->one_queue;
+    for (int64_t size = sluice_program_samples(program, 0); size > 0;) {
+        size = fill_microbatches(pipeline, program->microbatches, size, every);
+        SLUICE__TRY(sluice__carry_out(pipeline, program, &how, warm_up_rank));
+    }
+    return SLUICE_OK;
 }
 
 static sluice_status warm_up_step(sluice_pipeline *pipeline, const sluice_batch *batch) {
