@@ -321,7 +321,7 @@ static void see_the_last_pair(rank_thread *me) {
 
 static void an_error_of_the_last_pair_is_seen(void **state) {
     (void)state;
-    static const rank_setup setup = {RANKS, chain, 3, {0}, false, 0, 0};
+    static const rank_setup setup = {.ranks = RANKS, .channels = chain, .count = 3};
     for (int lazy = 0; lazy < 2; lazy++) {
         rank_kind kind = {0};
         char said[1024];

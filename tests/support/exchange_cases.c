@@ -136,7 +136,10 @@ static const sluice__channel ring[RING] = {{0, 1, 0, ROUNDS, 0, 0},
                                            {3, 0, 0, ROUNDS, 0, 0}};
 
 const transport_case exchange_cases[] = {
-    {"a ring of ranks", {RING, ring, RING, {0}, false, 0, 0}, go_round, NULL},
-    {"transfers at random", {RANKS, mesh, CHANNELS, {0}, false, 0, 0}, exchange_at_random, NULL},
+    {"a ring of ranks", {.ranks = RING, .channels = ring, .count = RING}, go_round, NULL},
+    {"transfers at random",
+     {.ranks = RANKS, .channels = mesh, .count = CHANNELS},
+     exchange_at_random,
+     NULL},
     {0},
 };

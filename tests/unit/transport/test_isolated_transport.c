@@ -18,7 +18,9 @@ static bool run(char said[512], const rank_setup *setup, void (*script)(rank_thr
 
 static void expect_right(bool joins_itself, void (*script)(rank_thread *me)) {
     char said[512];
-    if (!run(said, &(rank_setup){2, there, 2, {0}, joins_itself, 0, 0}, script))
+    if (!run(said,
+             &(rank_setup){.ranks = 2, .channels = there, .count = 2, .joins_itself = joins_itself},
+             script))
         fail_msg("%s", said);
 }
 
@@ -117,7 +119,7 @@ static void leave_for_another(rank_thread *me) {
 
 static int leave_in_a_child(void) {
     char said[512];
-    (void)run(said, &(rank_setup){2, there, 2, {0}, false, 0, 0}, leave_for_another);
+    (void)run(said, &(rank_setup){.ranks = 2, .channels = there, .count = 2}, leave_for_another);
     return CHILD_RIGHT;
 }
 
@@ -140,7 +142,8 @@ static void asynchronous_devices_are_refused(void **state) {
     const rank_kind kind   = {isolated_transport(), &late};
     char said[512];
     assert_false(rank_threads_run(said, sizeof said, &kind,
-                                  &(rank_setup){2, there, 2, {0}, false, 0, 0}, look_at_memory));
+                                  &(rank_setup){.ranks = 2, .channels = there, .count = 2},
+                                  look_at_memory));
     assert_string_equal(said, "open: the isolated transport copies at once, and late does not");
 }
 
