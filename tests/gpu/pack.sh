@@ -24,7 +24,8 @@ build() {
     else
         # With line numbers of kernels, for reports of sanitizers.
         options+=(-DSLUICE_CUDA=ON -DCMAKE_CUDA_FLAGS=-lineinfo -DSLUICE_EMULATION=OFF)
-        if [ -n "$arch" ]; then options+=("-DSLUICE_CUDA_ARCHITECTURES=$arch-real"); else options+=(-USLUICE_CUDA_ARCHITECTURES); fi
+        [ -n "$arch" ] && options+=("-DSLUICE_CUDA_ARCHITECTURES=$arch-real")
+        [ -n "$arch" ] || options+=(-USLUICE_CUDA_ARCHITECTURES) # all that we know
     fi
     mkdir -p "$from" || refuse "$from cannot be made"
     cmake -G Ninja -S "$here/.." -B "$from" "${options[@]}" >"$from.log" 2>&1 ||
