@@ -57,16 +57,6 @@ static void compare_with_cpu(const setting *with, const outcome *got) {
     expect_close("held-out loss", small_gpt_steps(), cpu.held_out, got->held_out, with);
 }
 
-/* With ThreadSanitizer, thirty times as slow: a third of the settings, another one with 1, 2 and 4
- * devices. SLUICE_LONG=1: all. */
-static bool is_run(int s) {
-#ifdef __SANITIZE_THREAD__
-    return getenv("SLUICE_LONG") || (s + devices() / 2) % 3 == 0;
-#else
-    return s >= 0;
-#endif
-}
-
 static void compare(const setting *with) {
     setting alone     = *with;
     alone.schedule    = "gpipe";
@@ -83,7 +73,7 @@ static void compare(const setting *with) {
 static void training_does_not_depend_on_the_pipeline(void **state) {
     (void)state;
     for (int s = 0; s < SETTINGS; s++)
-        if (is_run(s)) compare(&settings[s]);
+        if (test_picks(s + devices() / 2, 1, 3)) compare(&settings[s]);
 }
 
 static void neither_does_that_of_a_llama(void **state) {

@@ -62,7 +62,7 @@ static trial draw_trial(uint64_t *random) {
 static sluice_model *make_model(const trial *t, uint64_t *random, int n) {
     sluice_model *model;
     int64_t width = t->config.width;
-    char name[16];
+    char name[32];
     if (n % 4 > 0) {
         assert_ok(sluice_gpt_model(&model, &t->config, t->length));
         return model;

@@ -145,9 +145,13 @@ void sluice__blas_use_one_thread(void) {
 /* ---- products ---- */
 
 void sluice__scale_result(const sluice__product *p, float by) {
-    for (int64_t i = 0; i < p->rows; i++) {
+    for (int64_t i = 0; i < p->rows && by != 1; i++) {
         float *const row = p->c + i * p->c_stride;
-        for (int64_t j = 0; j < p->columns; j++) row[j] = by == 0 ? 0 : by * row[j];
+        if (by == 0) {
+            memset(row, 0, (size_t)p->columns * sizeof *row);
+            continue;
+        }
+        for (int64_t j = 0; j < p->columns; j++) row[j] *= by;
     }
 }
 

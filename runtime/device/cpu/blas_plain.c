@@ -9,13 +9,37 @@ static void describe(char *out, size_t bytes) {
     (void)snprintf(out, bytes, "C without a library");
 }
 
-static bool multiply(const sluice__product *p, float *panel) {
-    (void)panel;
+/* ThreadSanitizer is told of whole rows: told of each access it takes twenty times as long. */
+#ifdef __SANITIZE_THREAD__
+#define UNWATCHED __attribute__((noinline, no_sanitize_thread))
+void __tsan_read_range(void *at, unsigned long bytes);
+void __tsan_write_range(void *at, unsigned long bytes);
+
+static void tell(void (*of)(void *at, unsigned long bytes), const float *matrix, int64_t rows,
+                 int64_t columns, int64_t stride) {
+    for (int64_t i = 0; i < rows; i++)
+        of((void *)(matrix + i * stride), (unsigned long)columns * sizeof(float));
+}
+
+static void tell_of(const sluice__product *p) {
+    tell(__tsan_read_range, p->a, p->transpose_a ? p->inner : p->rows,
+         p->transpose_a ? p->rows : p->inner, p->a_stride);
+    tell(__tsan_read_range, p->b, p->transpose_b ? p->columns : p->inner,
+         p->transpose_b ? p->inner : p->columns, p->b_stride);
+    tell(__tsan_write_range, p->c, p->rows, p->columns, p->c_stride);
+}
+#else
+#define UNWATCHED
+static void tell_of(const sluice__product *p) {
+    (void)p;
+}
+#endif
+
+UNWATCHED static void add_products(const sluice__product *p) {
     const int64_t a_row    = p->transpose_a ? 1 : p->a_stride,
                   a_inner  = p->transpose_a ? p->a_stride : 1;
     const int64_t b_inner  = p->transpose_b ? 1 : p->b_stride,
                   b_column = p->transpose_b ? p->b_stride : 1;
-    sluice__scale_result(p, p->beta);
     for (int64_t i = 0; i < p->rows; i++) {
         float *const row = p->c + i * p->c_stride;
         for (int64_t k = 0; k < p->inner; k++) {
@@ -24,6 +48,13 @@ static bool multiply(const sluice__product *p, float *panel) {
             for (int64_t j = 0; j < p->columns; j++) row[j] += factor * b[j * b_column];
         }
     }
+}
+
+static bool multiply(const sluice__product *p, float *panel) {
+    (void)panel;
+    tell_of(p);
+    sluice__scale_result(p, p->beta);
+    add_products(p);
     return true;
 }
 

@@ -122,7 +122,7 @@ void linear_agrees(void **state) {
     uint64_t random = test_seed();
     for (size_t s = 0; s < LINEAR_SHAPES; s++)
         for (int flags = 0; flags < LINEAR_FLAGS; flags++)
-            check_linear(&random, linear_shapes[s], flags);
+            if (test_picks((int)s + flags, 1, 3)) check_linear(&random, linear_shapes[s], flags);
 }
 
 static sluice_status run_backward_input(sluice_stream *stream, float *out, const void *context) {

@@ -164,7 +164,8 @@ void classifier_agrees(void **state) {
                                         {517, 16, 33}, {3, 4, 5003}, {70, 130, 1500}};
     uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-        for (int flags = 0; flags < 8; flags++) check_classifier(&random, shapes[s], flags);
+        for (int flags = 0; flags < 8; flags++)
+            if (test_picks((int)s + flags, 1, 3)) check_classifier(&random, shapes[s], flags);
 }
 
 void classifier_bears_extreme_logits(void **state) {
