@@ -93,12 +93,13 @@ static void expect_fault(const outcome *end, int rank) {
 
 /* ---- work that faults ---- */
 
-/* Once in each phase, at any call that enqueues work in it. */
-static int fault_at(const census_site *at, uint64_t *random) {
+/* Once in each phase (with a sanitizer in one of three), at any call that enqueues work in it. */
+static int fault_at(const census_site *at, int n, uint64_t *random) {
     int cases = 0;
     for (int phase = 0; phase < SCENARIO_FREE; phase++) {
         const long calls = census_calls(at, phase);
         if (calls == 0 || (phase == SCENARIO_AGAIN && !getenv("SLUICE_LONG"))) continue;
+        if (!test_picks(n + phase, 1, 3)) continue;
         injected.site  = &at->site;
         injected.phase = (scenario_phase)phase;
         injected.fault = EMU_FAULTS;
@@ -119,9 +120,10 @@ static void whatever_is_enqueued_may_fault(void **state) {
     uint64_t random = test_seed();
     int cases       = 0;
     for (int n = 0; n < whole[0].count; n++)
-        if (census_is_work(&whole[0].list[n].site)) cases += fault_at(&whole[0].list[n], &random);
+        if (census_is_work(&whole[0].list[n].site))
+            cases += fault_at(&whole[0].list[n], n, &random);
     print_message("%d kernels, products and copies faulted\n", cases);
-    if (cases < 60) fail_msg("only %d did", cases);
+    if (cases < 20) fail_msg("only %d did", cases);
     census_expect_same(&whole[0], &one_each);
 }
 
