@@ -9,28 +9,28 @@ static void describe(char *out, size_t bytes) {
     (void)snprintf(out, bytes, "C without a library");
 }
 
-/* ThreadSanitizer is told of whole rows: told of each access it takes twenty times as long. */
+/* Whole rows are reported to ThreadSanitizer: with each access, twenty times as long. */
 #ifdef __SANITIZE_THREAD__
 #define UNWATCHED __attribute__((noinline, no_sanitize_thread))
 void __tsan_read_range(void *at, unsigned long bytes);
 void __tsan_write_range(void *at, unsigned long bytes);
 
-static void tell(void (*of)(void *at, unsigned long bytes), const float *matrix, int64_t rows,
-                 int64_t columns, int64_t stride) {
+static void report(void (*of)(void *at, unsigned long bytes), const float *matrix, int64_t rows,
+                   int64_t columns, int64_t stride) {
     for (int64_t i = 0; i < rows; i++)
         of((void *)(matrix + i * stride), (unsigned long)columns * sizeof(float));
 }
 
-static void tell_of(const sluice__product *p) {
-    tell(__tsan_read_range, p->a, p->transpose_a ? p->inner : p->rows,
-         p->transpose_a ? p->rows : p->inner, p->a_stride);
-    tell(__tsan_read_range, p->b, p->transpose_b ? p->columns : p->inner,
-         p->transpose_b ? p->inner : p->columns, p->b_stride);
-    tell(__tsan_write_range, p->c, p->rows, p->columns, p->c_stride);
+static void report_accesses(const sluice__product *p) {
+    report(__tsan_read_range, p->a, p->transpose_a ? p->inner : p->rows,
+           p->transpose_a ? p->rows : p->inner, p->a_stride);
+    report(__tsan_read_range, p->b, p->transpose_b ? p->columns : p->inner,
+           p->transpose_b ? p->inner : p->columns, p->b_stride);
+    report(__tsan_write_range, p->c, p->rows, p->columns, p->c_stride);
 }
 #else
 #define UNWATCHED
-static void tell_of(const sluice__product *p) {
+static void report_accesses(const sluice__product *p) {
     (void)p;
 }
 #endif
@@ -52,7 +52,7 @@ UNWATCHED static void add_products(const sluice__product *p) {
 
 static bool multiply(const sluice__product *p, float *panel) {
     (void)panel;
-    tell_of(p);
+    report_accesses(p);
     sluice__scale_result(p, p->beta);
     add_products(p);
     return true;
