@@ -8,15 +8,18 @@
 
 enum { EDGE = 2048, WIDE = 4096 };
 
-/* Blocks of what is left below a limit: a product on some processors takes 16 KiB at a time. */
+/* What is left below a limit, in blocks: a product on some processors takes 16 KiB at a time. */
 typedef struct taken {
     struct taken *next;
-    char rest[4096];
 } taken;
 
 static taken *take_all(void) {
+    enum { BYTES = 4096 };
     taken *all = NULL;
-    for (taken *more; (more = malloc(sizeof *more)); all = more) more->next = all;
+    for (taken *more = malloc(BYTES); more; more = malloc(BYTES)) {
+        more->next = all;
+        all        = more;
+    }
     return all;
 }
 
