@@ -145,13 +145,9 @@ void sluice__blas_use_one_thread(void) {
 /* ---- products ---- */
 
 void sluice__scale_result(const sluice__product *p, float by) {
-    for (int64_t i = 0; i < p->rows && by != 1; i++) {
+    for (int64_t i = 0; i < p->rows; i++) {
         float *const row = p->c + i * p->c_stride;
-        if (by == 0) {
-            memset(row, 0, (size_t)p->columns * sizeof *row);
-            continue;
-        }
-        for (int64_t j = 0; j < p->columns; j++) row[j] *= by;
+        for (int64_t j = 0; j < p->columns; j++) row[j] = by == 0 ? 0 : by * row[j];
     }
 }
 
