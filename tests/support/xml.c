@@ -62,8 +62,8 @@ static void xml_character(xml_reader *in) {
 static void xml_attributes(xml_reader *in) {
     char names[XML_ATTRIBUTES][XML_NAME];
     for (int count = 0; *in->at == ' '; count++) {
+        if (count == XML_ATTRIBUTES) xml_fail(in, "too many attributes");
         in->at++;
-        assert_true(count < XML_ATTRIBUTES);
         xml_name(in, names[count]);
         for (int other = 0; other < count; other++)
             if (strcmp(names[other], names[count]) == 0) xml_fail(in, "an attribute comes twice");
