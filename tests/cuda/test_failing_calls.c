@@ -137,11 +137,7 @@ static void run_case(void) {
  * between. The second step makes the same calls as the first: about one call of each site. */
 static bool is_tried(int phase, int nth, long calls, int few, uint64_t *random) {
     if (getenv("SLUICE_LONG") || calls <= few) return true;
-#ifdef __SANITIZE_ADDRESS__
-    const bool is_end = nth == 1;
-#else
-    const bool is_end = nth == 1 || nth == calls;
-#endif
+    const bool is_end = nth == 1 || (nth == calls && !test_is_sanitized());
     if (phase != SCENARIO_AGAIN && is_end) return true;
     return test_random_int(random, 1, (int)calls) == 1;
 }

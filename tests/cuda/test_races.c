@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_races.c -- training on emulated GPUs with one kind of wait left out of the executor:
- * ThreadSanitizer must report it in both modes (SLUICE_LONG=1: at ten seeds), and nothing if no
- * wait is missing.
+ * ThreadSanitizer must report it at every seed, in both modes, and nothing if no wait is missing.
  *
  * The wait is dropped between the real executor and the cuda device. The wait of transfers for the
  * end of a send has no row: test_stream_order.c finds no schedule that needs it.
@@ -15,7 +14,7 @@
 #include "runtime/executor/rank.h"
 #include "runtime/program/instruction.h"
 
-enum { RACES = 66 /* ThreadSanitizer's exit status */ };
+enum { SEEDS = 2, RACES = 66 /* ThreadSanitizer's exit status */ };
 
 enum wait {
     NONE,
@@ -195,14 +194,10 @@ static child_result run(const struct program *it, bool loses, int s) {
     return child_run(two_steps, variables);
 }
 
-static int seeds(void) {
-    return getenv("SLUICE_LONG") ? 10 : 1;
-}
-
 static void a_lost_wait_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        for (int s = 0; s < 2 * seeds(); s++) {
+        for (int s = 0; s < 2 * SEEDS; s++) {
             const child_result result = run(&table[i], true, s);
             const char *const line    = strstr(result.text, "SUMMARY: ThreadSanitizer: data race");
             if (result.status != RACES || !line)
@@ -221,7 +216,7 @@ static bool is_like(const struct program *it, const struct program *other) {
 static void nothing_else_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        for (int s = 0; s < 2 * seeds() && !(i > 0 && is_like(&table[i], &table[i - 1])); s++) {
+        for (int s = 0; s < 2 * SEEDS && !(i > 0 && is_like(&table[i], &table[i - 1])); s++) {
             const child_result result = run(&table[i], false, s);
             if (result.status != CHILD_RIGHT)
                 fail_msg("%s with %d ranks, seed %d, %s: status %d\n%s", table[i].schedule,

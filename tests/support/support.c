@@ -60,13 +60,16 @@ void nap(double seconds) {
     (void)nanosleep(&(struct timespec){0, (long)(seconds * 1e9)}, NULL);
 }
 
-bool test_picks(int k, int one_in, int one_in_sanitized) {
+bool test_is_sanitized(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    one_in = one_in_sanitized;
+    return true;
 #else
-    (void)one_in_sanitized;
+    return false;
 #endif
-    return k % one_in == 0 || getenv("SLUICE_LONG");
+}
+
+bool test_picks(int k, int one_in, int one_in_sanitized) {
+    return getenv("SLUICE_LONG") || k % (test_is_sanitized() ? one_in_sanitized : one_in) == 0;
 }
 
 uint64_t test_seed(void) {

@@ -78,8 +78,10 @@ bool test_has(const char *text, const char *expected);
 /* Whether the whole of `text` matches an extended regular expression. */
 bool test_matches(const char *text, const char *pattern);
 
-/* Whether case k of many is run: one in so many, fewer with a sanitizer, which is many times as
- * slow; SLUICE_LONG=1: every one. */
+/* Whether the build has a sanitizer, with which tests are many times as slow. */
+bool test_is_sanitized(void);
+/* Whether case k of many is run: one in so many, fewer with a sanitizer; SLUICE_LONG=1: every one.
+ */
 bool test_picks(int k, int one_in, int one_in_sanitized);
 
 /* xorshift64*; the seed comes from SLUICE_SEED or is 1, and is printed. */
