@@ -2,7 +2,7 @@
 # lint.sh BUILD: what the target `lint` runs, a line for each part and its time, and findings. Fails if there are any.
 # What was found good is noted in BUILD/lint, by the content of everything that the outcome depends on, and not
 # checked again; remove that folder to check everything.
-# The static analyzer follows SLUICE_LINT_NODES states of a function: its own limit, 225000, takes seven times as long.
+# The static analyzer follows SLUICE_LINT_NODES states of a function. Its own limit, 225000, takes minutes more.
 set -u -o pipefail
 build=$1
 for tool in "$SLUICE_CLANG_TIDY" "$SLUICE_CPPCHECK" "$SLUICE_CLANG_FORMAT"; do
@@ -58,7 +58,7 @@ commands=$(awk -F'": "' '/^ *"command": / { command = $2; sub(/",?$/, "", comman
     "$build/compile_commands.json" | sort)
 count=$(grep -c . <<<"$commands")
 [ "$count" -gt 0 ] || { echo "lint finds no C file in $build/compile_commands.json" >&2; exit 1; }
-{ "$SLUICE_CLANG_TIDY" --version; cat .clang-tidy tests/.clang-tidy runtime/device/cpu/.clang-tidy; echo "$nodes"; } >"$notes/tool"
+{ "$SLUICE_CLANG_TIDY" --version; echo "$nodes"; cat .clang-tidy tests/.clang-tidy runtime/device/cpu/.clang-tidy; } >"$notes/tool"
 : >"$notes/checked"
 begin "clang-tidy over $count files, $(nproc) at a time"
 (
