@@ -61,8 +61,7 @@ static void xml_character(xml_reader *in) {
 
 static void xml_attributes(xml_reader *in) {
     char names[XML_ATTRIBUTES][XML_NAME];
-    for (int count = 0; *in->at == ' '; count++) {
-        if (count == XML_ATTRIBUTES) xml_fail(in, "too many attributes");
+    for (int count = 0; count < XML_ATTRIBUTES && *in->at == ' '; count++) {
         in->at++;
         xml_name(in, names[count]);
         for (int other = 0; other < count; other++)
@@ -71,6 +70,7 @@ static void xml_attributes(xml_reader *in) {
         for (in->at += 2; *in->at && *in->at != '"';) xml_character(in);
         if (*in->at++ != '"') xml_fail(in, "a value does not end");
     }
+    if (*in->at == ' ') xml_fail(in, "too many attributes");
 }
 
 /* Returns whether the tag opened or was an element called `name`. */
