@@ -200,7 +200,7 @@ typedef struct sluice_attention_backward {
     const void *out;
     const float *lse;
     const void *qkv;
-    void *scratch; /* sluice_attention_scratch(samples, length, heads) bytes */
+    void *scratch; /* sluice_attention_scratch(...) bytes */
     int64_t samples, length, heads, kv_heads, head_width;
     sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
@@ -307,7 +307,7 @@ typedef struct sluice_classifier {
     const void *x;          /* (rows, width) */
     const void *w;          /* (classes, width) */
     const int32_t *targets; /* (rows) */
-    void *scratch;          /* sluice_classifier_scratch(rows, classes) bytes */
+    void *scratch;          /* sluice_classifier_scratch(rows, width, classes, ...) bytes */
     int64_t rows, width, classes;
     double scale;
     bool first_write; /* of dw */
@@ -424,11 +424,14 @@ typedef struct sluice_operations {
 #undef X
 } sluice_operations;
 
-/* ---- scratch that operations need, in bytes: pure functions of the shape ---- */
+/* ---- scratch that operations need, in bytes: pure functions of the shape, and of the type of
+ * `void *` tensors ---- */
 
 /* For sums over rows, per column. */
 SLUICE_API size_t sluice_column_sum_scratch(int64_t rows, int64_t columns);
-SLUICE_API size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads);
-SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t classes);
+SLUICE_API size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads,
+                                           int64_t kv_heads, int64_t head_width, sluice_type type);
+SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t width, int64_t classes,
+                                            sluice_type type);
 
 #endif

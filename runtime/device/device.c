@@ -71,16 +71,21 @@ size_t sluice_column_sum_scratch(int64_t rows, int64_t columns) {
     return (size_t)(sluice__blocks(rows, SLUICE__COLUMN_SUM_ROWS) * columns) * sizeof(float);
 }
 
-size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads) {
-    return (size_t)(samples * length * heads) * sizeof(float);
+/* A sum for each query; unless results are fp32, the gradients of keys and values while they are
+ * added up. */
+size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads, int64_t kv_heads,
+                                int64_t head_width, sluice_type type) {
+    const int64_t added_up = type == SLUICE_TYPE_F32 ? 0 : 2 * kv_heads * head_width;
+    return (size_t)(samples * length * (heads + added_up)) * sizeof(float);
 }
 
 /* For each row of the slab its loss and its target's logit; for each block of classes the row's
- * largest logit, a sum, and its logits. */
-size_t sluice_classifier_scratch(int64_t rows, int64_t classes) {
-    const int64_t block = sluice__class_block(classes);
+ * largest logit, a sum, and its logits; unless dx is fp32, its row while it is added up. */
+size_t sluice_classifier_scratch(int64_t rows, int64_t width, int64_t classes, sluice_type type) {
+    const int64_t added_up = type == SLUICE_TYPE_F32 ? 0 : width;
+    const int64_t block    = sluice__class_block(classes);
     const int64_t numbers =
         block > 0 ? sluice__blocks(classes, block) * (sluice__class_stride(classes) + 2) : 0;
     return (size_t)sluice__slab_rows(rows) *
-           (sizeof(double) + (size_t)(numbers + 1) * sizeof(float));
+           (sizeof(double) + (size_t)(numbers + added_up + 1) * sizeof(float));
 }

@@ -11,6 +11,10 @@
  */
 #include <math.h>
 
+#include <inttypes.h>
+
+#include "runtime/base/error.h"
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/transpose.h"
@@ -21,9 +25,9 @@ _Static_assert((int)QUERIES == (int)SLUICE__DRAWN, "a row of a square draws its 
 
 /* One head of one sample: where its tensors begin, and the strides between positions. */
 typedef struct head {
-    const float *q, *k, *v;
+    sluice_type type;              /* of qkv, out and their gradients */
+    int64_t q, k, v, out, lse;     /* offsets of the head's first elements */
     int64_t in_stride, out_stride; /* of qkv and dqkv; of out and dout */
-    int64_t out, lse;              /* offsets of the head's first element */
     int64_t length, width;
     float scale;
     const sluice_dropout *dropout; /* NULL: none */
@@ -32,7 +36,8 @@ typedef struct head {
 
 /* What an attention and its gradient have in common. */
 typedef struct layout {
-    const float *qkv;
+    const void *qkv;
+    sluice_type type;
     int64_t length, heads, kv_heads, width;
     const sluice_dropout *dropout;
 } layout;
@@ -41,9 +46,9 @@ typedef struct layout {
 static head head_at(const layout *l, int64_t index) {
     const int64_t sample = index / l->heads, h = index % l->heads, all = l->heads * l->width;
     const int64_t kv = h / (l->heads / l->kv_heads), all_kv = l->kv_heads * l->width;
-    const int64_t stride   = all + 2 * all_kv;
-    const float *const row = l->qkv + sample * l->length * stride;
-    return (head){.q          = row + h * l->width,
+    const int64_t stride = all + 2 * all_kv, row = sample * l->length * stride;
+    return (head){.type       = l->type,
+                  .q          = row + h * l->width,
                   .k          = row + all + kv * l->width,
                   .v          = row + all + all_kv + kv * l->width,
                   .in_stride  = stride,
@@ -63,13 +68,15 @@ typedef struct space {
     float *scores;  /* (KEYS, QUERIES) */
     float *slopes;  /* the same: their gradients */
     float *factors; /* 2 (QUERIES, QUERIES): of dropout, as drawn and transposed */
-    float *panel;   /* of products */
+    float *product;
+    float *results; /* rows of bf16 tensors, while they are computed */
 } space;
 
 static space space_of(const sluice_device *device, int thread) {
     const ptrdiff_t pair = (ptrdiff_t)KEYS * QUERIES;
     float *const first   = sluice__attention_space(device, thread);
-    return (space){first, first + pair, first + 2 * pair, sluice__panel(device, thread)};
+    return (space){first, first + pair, first + 2 * pair, sluice__product_space(device, thread),
+                   sluice__results(device, thread)};
 }
 
 /* A block of queries with a block of keys: those from which on, and how many. A key is masked for
@@ -108,58 +115,73 @@ static void drop(float *rows, const head *h, const pair *at, float *factors) {
 
 /* ---- products of a pair ---- */
 
-/* scores (keys, QUERIES) = a b^T: rows of `a` from the first key on, of `b` from the first query.
- */
-static void score(float *scores, const float *a, const float *b, int64_t b_stride, const head *h,
-                  const pair *at, float *panel) {
-    const sluice__product product = {.c           = scores,
-                                     .a           = a + at->key * h->in_stride,
-                                     .b           = b + at->query * b_stride,
-                                     .rows        = at->keys,
-                                     .columns     = at->queries,
-                                     .inner       = h->width,
-                                     .c_stride    = QUERIES,
-                                     .a_stride    = h->in_stride,
-                                     .b_stride    = b_stride,
-                                     .alpha       = 1,
-                                     .transpose_b = true};
-    sluice__multiply(&product, panel);
+/* Rows of one head in a tensor of the head's type: where the first one begins, and how far apart
+ * they are. */
+typedef struct head_rows {
+    const void *at;
+    int64_t stride;
+} head_rows;
+
+static head_rows rows_in(const void *tensor, const head *h, int64_t offset, int64_t stride) {
+    return (head_rows){sluice__element(tensor, h->type, offset), stride};
 }
 
-/* to (queries, width) (+)= scores^T b: rows of `to` from the first query, of `b` from the first
+static const void *row_of(const head_rows *rows, const head *h, int64_t index) {
+    return sluice__element(rows->at, h->type, index * rows->stride);
+}
+
+/* scores (keys, QUERIES) = a b^T: rows of `a` from the first key on, of `b` from the first query.
+ */
+static void score(float *scores, const head_rows *a, const head_rows *b, const head *h,
+                  const pair *at, float *space_) {
+    sluice__product product = {.c           = scores,
+                               .rows        = at->keys,
+                               .columns     = at->queries,
+                               .inner       = h->width,
+                               .c_stride    = QUERIES,
+                               .a_stride    = a->stride,
+                               .b_stride    = b->stride,
+                               .alpha       = 1,
+                               .transpose_b = true};
+    sluice__set_a(&product, row_of(a, h, at->key), h->type);
+    sluice__set_b(&product, row_of(b, h, at->query), h->type);
+    sluice__multiply(&product, space_);
+}
+
+/* to (queries, width) (+)= scores^T b: rows of `to` for the pair's queries, of `b` from the first
  * key on. */
-static void add_to_queries(float *to, int64_t to_stride, const float *scores, const float *b,
-                           const head *h, const pair *at, float *panel) {
-    const sluice__product product = {.c           = to + at->query * to_stride,
-                                     .a           = scores,
-                                     .b           = b + at->key * h->in_stride,
-                                     .rows        = at->queries,
-                                     .columns     = h->width,
-                                     .inner       = at->keys,
-                                     .c_stride    = to_stride,
-                                     .a_stride    = QUERIES,
-                                     .b_stride    = h->in_stride,
-                                     .alpha       = 1,
-                                     .beta        = at->key > 0 ? 1.0f : 0.0f,
-                                     .transpose_a = true};
-    sluice__multiply(&product, panel);
+static void add_to_queries(const sluice__result *to, const float *scores, const head_rows *b,
+                           const head *h, const pair *at, float *space_) {
+    sluice__product product = {.c           = to->at,
+                               .a           = scores,
+                               .rows        = at->queries,
+                               .columns     = h->width,
+                               .inner       = at->keys,
+                               .c_stride    = to->stride,
+                               .a_stride    = QUERIES,
+                               .b_stride    = b->stride,
+                               .alpha       = 1,
+                               .beta        = at->key > 0 ? 1.0f : 0.0f,
+                               .transpose_a = true};
+    sluice__set_b(&product, row_of(b, h, at->key), h->type);
+    sluice__multiply(&product, space_);
 }
 
 /* to (keys, width) += scores b: rows of `to` from the first key, of `b` from the first query on. */
-static void add_to_keys(float *to, const float *scores, const float *b, int64_t b_stride,
-                        const head *h, const pair *at, float *panel) {
-    const sluice__product product = {.c        = to + at->key * h->in_stride,
-                                     .a        = scores,
-                                     .b        = b + at->query * b_stride,
-                                     .rows     = at->keys,
-                                     .columns  = h->width,
-                                     .inner    = at->queries,
-                                     .c_stride = h->in_stride,
-                                     .a_stride = QUERIES,
-                                     .b_stride = b_stride,
-                                     .alpha    = 1,
-                                     .beta     = 1};
-    sluice__multiply(&product, panel);
+static void add_to_keys(const sluice__result *to, const float *scores, const head_rows *b,
+                        const head *h, const pair *at, float *space_) {
+    sluice__product product = {.c        = to->at + at->key * to->stride,
+                               .a        = scores,
+                               .rows     = at->keys,
+                               .columns  = h->width,
+                               .inner    = at->queries,
+                               .c_stride = to->stride,
+                               .a_stride = QUERIES,
+                               .b_stride = b->stride,
+                               .alpha    = 1,
+                               .beta     = 1};
+    sluice__set_b(&product, row_of(b, h, at->query), h->type);
+    sluice__multiply(&product, space_);
 }
 
 /* ---- forward ---- */
@@ -206,14 +228,18 @@ SLUICE__VERSIONS(soften,
                  (float *restrict scores, softmax *restrict state, float scale, const pair *at),
                  (scores, state, scale, at))
 
-/* Add a block of keys to the running result of a block of queries; `out` is the head's. */
-static void add_keys(const head *h, const pair *at, float *out, softmax *state, const space *in) {
-    score(in->scores, h->k, h->q, h->in_stride, h, at, in->panel);
+/* Add a block of keys to the running result of a block of queries. */
+static void add_keys(const void *qkv, const head *h, const pair *at, const sluice__result *out,
+                     softmax *state, const space *in) {
+    const head_rows q = rows_in(qkv, h, h->q, h->in_stride),
+                    k = rows_in(qkv, h, h->k, h->in_stride),
+                    v = rows_in(qkv, h, h->v, h->in_stride);
+    score(in->scores, &k, &q, h, at, in->product);
     soften(in->scores, state, h->scale, at);
     if (h->dropout) drop(in->scores, h, at, in->factors);
     for (int64_t i = 0; i < at->queries && at->key > 0; i++)
-        sluice__scale(out + (at->query + i) * h->out_stride, state->shrink[i], h->width);
-    add_to_queries(out, h->out_stride, in->scores, h->v, h, at, in->panel);
+        sluice__scale(out->at + i * out->stride, state->shrink[i], h->width);
+    add_to_queries(out, in->scores, &v, h, at, in->product);
 }
 
 typedef struct forward_job {
@@ -231,29 +257,42 @@ static void forward_task(const void *argument, int64_t task, int thread) {
     const int64_t query                = (job->blocks - 1 - task % job->blocks) * QUERIES;
     const int64_t queries              = sluice__min(QUERIES, h.length - query);
     const space in                     = space_of(job->device, thread);
-    float *const out                   = (float *)args->out + h.out;
+    const sluice__result out = sluice__result_in(args->out, h.type, h.out + query * h.out_stride,
+                                                 h.out_stride, in.results, h.width);
     softmax state;
     for (int64_t i = 0; i < QUERIES; i++) state.largest[i] = -3e38f, state.sum[i] = 0;
     for (int64_t key = 0; key < query + queries; key += KEYS) {
         const pair at = pair_at(&h, query, key);
-        add_keys(&h, &at, out, &state, &in);
+        add_keys(args->qkv, &h, &at, &out, &state, &in);
     }
     for (int64_t i = 0; i < queries; i++) {
-        sluice__scale(out + (query + i) * h.out_stride, 1.0f / state.sum[i], h.width);
+        sluice__scale(out.at + i * out.stride, 1.0f / state.sum[i], h.width);
         args->lse[h.lse + query + i] = state.largest[i] + logf(state.sum[i]);
     }
+    sluice__put(&out, queries, h.width);
 }
 
-sluice_status sluice__cpu_attention(sluice_stream *stream, const sluice_attention *args) {
+sluice_status sluice__check_head_width(int64_t width, sluice_type type) {
+    enum { WIDEST = SLUICE__RESULTS / QUERIES };
+    if (type == SLUICE_TYPE_F32 || width <= WIDEST) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED,
+                        "heads are %" PRId64 " wide, and attention in bf16 goes up to %d", width,
+                        WIDEST);
+}
+
+static sluice_status attention_of(sluice_stream *stream, const sluice_attention *args,
+                                  sluice_type type) {
     sluice_device *const device = stream->device;
-    const forward_job job       = {
-              args,
-              device,
-              {args->qkv, args->length, args->heads, args->kv_heads, args->head_width, &args->dropout},
-              sluice__blocks(args->length, QUERIES)};
+    SLUICE__TRY(sluice__check_head_width(args->head_width, type));
+    const forward_job job = {args,
+                             device,
+                             {args->qkv, type, args->length, args->heads, args->kv_heads,
+                              args->head_width, &args->dropout},
+                             sluice__blocks(args->length, QUERIES)};
     sluice__team_run(device->team, args->samples * args->heads * job.blocks, forward_task, &job);
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(attention)
 
 /* ---- backward ---- */
 
@@ -297,52 +336,90 @@ typedef struct backward_job {
     layout layout;
 } backward_job;
 
-/* A head's gradients begin in dqkv where its q, k, v begin in qkv. */
-typedef struct gradients {
-    float *dq, *dk, *dv;
-    const float *dout, *lse, *delta;
-    bool first_write; /* of dk and dv: another query head has not begun them */
-} gradients;
+/* The rows of a head's tensors, and of its gradients. dk and dv are added up over blocks of
+ * queries, and so are fp32 until the last one. */
+typedef struct head_tensors {
+    head_rows q, k, v, out, dout;
+    sluice__result dk, dv;
+    const float *lse;
+    float *delta;
+} head_tensors;
 
-static void backward_pair(const head *h, const gradients *g, const space *in, const pair *at) {
-    float *const p = in->scores, *const ds = in->slopes, *const panel = in->panel;
-    score(p, h->k, h->q, h->in_stride, h, at, panel);
-    score(ds, h->v, g->dout, h->out_stride, h, at, panel);
-    probabilities(p, g->lse + at->query, h->scale, at);
+/* Where a key's or value's gradient is: for bf16 in scratch, (samples, length, 2, kv_heads, width),
+ * after the deltas of all queries. */
+static sluice__result key_gradient(const backward_job *job, const head *h, bool of_value) {
+    const sluice_attention_backward *const args = job->args;
+    const layout *const l                       = &job->layout;
+    const int64_t kv = h->number / (l->heads / l->kv_heads), stride = 2 * l->kv_heads * l->width;
+    float *const sums = (float *)args->scratch + args->samples * l->length * l->heads;
+    return sluice__result_in(args->dqkv, h->type, of_value ? h->v : h->k, h->in_stride,
+                             sums + h->sample * l->length * stride +
+                                 ((of_value ? l->kv_heads : 0) + kv) * l->width,
+                             stride);
+}
+
+static head_tensors tensors_of(const backward_job *job, const head *h) {
+    const sluice_attention_backward *const args = job->args;
+    return (head_tensors){.q     = rows_in(args->qkv, h, h->q, h->in_stride),
+                          .k     = rows_in(args->qkv, h, h->k, h->in_stride),
+                          .v     = rows_in(args->qkv, h, h->v, h->in_stride),
+                          .out   = rows_in(args->out, h, h->out, h->out_stride),
+                          .dout  = rows_in(args->dout, h, h->out, h->out_stride),
+                          .dk    = key_gradient(job, h, false),
+                          .dv    = key_gradient(job, h, true),
+                          .lse   = args->lse + h->lse,
+                          .delta = (float *)args->scratch + h->lse};
+}
+
+static void backward_pair(const head *h, const head_tensors *t, const sluice__result *dq,
+                          const space *in, const pair *at) {
+    float *const p = in->scores, *const ds = in->slopes, *const product = in->product;
+    score(p, &t->k, &t->q, h, at, product);
+    score(ds, &t->v, &t->dout, h, at, product);
+    probabilities(p, t->lse + at->query, h->scale, at);
     if (h->dropout) drop(ds, h, at, in->factors);
-    slopes(ds, p, g->delta + at->query, h->scale, at);
+    slopes(ds, p, t->delta + at->query, h->scale, at);
     if (h->dropout) drop(p, h, at, in->factors);
-    add_to_keys(g->dv, p, g->dout, h->out_stride, h, at, panel);
-    add_to_keys(g->dk, ds, h->q, h->in_stride, h, at, panel);
-    add_to_queries(g->dq, h->in_stride, ds, h->k, h, at, panel);
+    add_to_keys(&t->dv, p, &t->dout, h, at, product);
+    add_to_keys(&t->dk, ds, &t->q, h, at, product);
+    add_to_queries(dq, ds, &t->k, h, at, product);
 }
 
 /* The first to add to the gradients of keys are the queries of the same positions. */
-static void begin_keys(const head *h, const gradients *g, int64_t query) {
-    for (int64_t i = query; i < sluice__min(h->length, query + QUERIES) && g->first_write; i++) {
-        memset(g->dk + i * h->in_stride, 0, (size_t)h->width * sizeof *g->dk);
-        memset(g->dv + i * h->in_stride, 0, (size_t)h->width * sizeof *g->dv);
+static void begin_keys(const head *h, const head_tensors *t, int64_t query) {
+    for (int64_t i = query; i < sluice__min(h->length, query + QUERIES); i++) {
+        memset(t->dk.at + i * t->dk.stride, 0, (size_t)h->width * sizeof(float));
+        memset(t->dv.at + i * t->dv.stride, 0, (size_t)h->width * sizeof(float));
+    }
+}
+
+/* delta = the sum over a row of out * dout. */
+static void set_deltas(const head *h, const head_tensors *t, const space *in) {
+    for (int64_t i = 0; i < h->length; i++) {
+        const void *out = row_of(&t->out, h, i), *dout = row_of(&t->dout, h, i);
+        if (h->type == SLUICE_TYPE_BF16) {
+            sluice__widen(in->results, out, h->width);
+            sluice__widen(in->results + h->width, dout, h->width);
+            out = in->results, dout = in->results + h->width;
+        }
+        dot_row(&t->delta[i], out, dout, h->width);
     }
 }
 
 static void backward_head(const backward_job *job, int64_t index, bool first_write,
                           const space *in) {
-    const sluice_attention_backward *const args = job->args;
-    const head h                                = head_at(&job->layout, index);
-    float *const delta                          = (float *)args->scratch + h.lse;
-    const float *const out                      = (const float *)args->out + h.out;
-    const float *const dout                     = (const float *)args->dout + h.out;
-    for (int64_t i = 0; i < h.length; i++)
-        dot_row(&delta[i], out + i * h.out_stride, dout + i * h.out_stride, h.width);
-    float *const dq   = (float *)args->dqkv + (h.q - job->layout.qkv);
-    const gradients g = {dq,    dq + (h.k - h.q), dq + (h.v - h.q), dout, args->lse + h.lse,
-                         delta, first_write};
+    const head h         = head_at(&job->layout, index);
+    const head_tensors t = tensors_of(job, &h);
+    set_deltas(&h, &t, in);
     for (int64_t query = 0; query < h.length; query += QUERIES) {
-        begin_keys(&h, &g, query);
+        const sluice__result dq = sluice__result_in(
+            job->args->dqkv, h.type, h.q + query * h.in_stride, h.in_stride, in->results, h.width);
+        if (first_write) begin_keys(&h, &t, query);
         for (int64_t key = 0; key < sluice__min(h.length, query + QUERIES); key += KEYS) {
             const pair at = pair_at(&h, query, key);
-            backward_pair(&h, &g, in, &at);
+            backward_pair(&h, &t, &dq, in, &at);
         }
+        sluice__put(&dq, sluice__min(QUERIES, h.length - query), h.width);
     }
 }
 
@@ -351,15 +428,22 @@ static void backward_task(const void *argument, int64_t task, int thread) {
     const int64_t group           = job->layout.heads / job->layout.kv_heads;
     const space in                = space_of(job->device, thread);
     for (int64_t i = 0; i < group; i++) backward_head(job, task * group + i, i == 0, &in);
+    const head last         = head_at(&job->layout, task * group);
+    const sluice__result dk = key_gradient(job, &last, false), dv = key_gradient(job, &last, true);
+    sluice__put(&dk, last.length, last.width);
+    sluice__put(&dv, last.length, last.width);
 }
 
-sluice_status sluice__cpu_attention_backward(sluice_stream *stream,
-                                             const sluice_attention_backward *args) {
+static sluice_status attention_backward_of(sluice_stream *stream,
+                                           const sluice_attention_backward *args,
+                                           sluice_type type) {
     sluice_device *const device = stream->device;
-    const backward_job job      = {
-             args,
-             device,
-             {args->qkv, args->length, args->heads, args->kv_heads, args->head_width, &args->dropout}};
+    SLUICE__TRY(sluice__check_head_width(args->head_width, type));
+    const backward_job job = {args,
+                              device,
+                              {args->qkv, type, args->length, args->heads, args->kv_heads,
+                               args->head_width, &args->dropout}};
     sluice__team_run(device->team, args->samples * args->kv_heads, backward_task, &job);
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(attention_backward)

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "runtime/device/arguments.h"
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/vexp.h"
 
@@ -56,48 +57,94 @@ SLUICE__VERSIONS(add_values,
                   int64_t stride, int64_t width, int64_t count, float shrink),
                  (out, weights, v, stride, width, count, shrink))
 
+typedef struct cached_job {
+    const sluice_attention_cached *args;
+    sluice_type type;
+    const sluice_device *device;
+} cached_job;
+
+/* A thread's floats for bf16: a query, its result, and keys or values. */
+typedef struct wide {
+    float *query, *out, *rows;
+    int64_t most; /* rows that fit */
+} wide;
+
+static wide wide_of(const cached_job *job, int thread) {
+    float *const space  = sluice__results(job->device, thread);
+    const int64_t width = job->args->head_width;
+    return (wide){space, space + width, space + 2 * width,
+                  sluice__min(KEYS, (SLUICE__RESULTS - 2 * width) / width)};
+}
+
+/* Keys or values as floats: where they are, or in the thread's space. */
+static const float *rows_at(const cached_job *job, const void *cache, int64_t first, int64_t count,
+                            int64_t *stride, const wide *in) {
+    const int64_t width = job->args->head_width, apart = *stride;
+    const void *const from = sluice__element(cache, job->type, first);
+    if (job->type == SLUICE_TYPE_F32) return from;
+    sluice__widen_rows(in->rows, width, from, apart, count, width);
+    *stride = width;
+    return in->rows;
+}
+
 /* Query head h of row i. */
-static void attend(const sluice_attention_cached *a, int64_t i, int64_t h) {
-    const int64_t width = a->head_width, stride = a->kv_heads * width;
+static void attend(const cached_job *job, int64_t i, int64_t h, const wide *in) {
+    const sluice_attention_cached *const a = job->args;
+    const int64_t width = a->head_width, all = a->kv_heads * width;
     const int64_t kv    = h / (a->heads / a->kv_heads) * width;
-    const int64_t count = a->position + i + 1;
-    const float *const q =
-        (const float *)a->qkv + i * (a->heads + 2 * a->kv_heads) * width + h * width;
-    const float *const k = (const float *)a->keys + kv, *const v = (const float *)a->values + kv;
-    float *const out = (float *)a->out + (i * a->heads + h) * width;
-    softmax state    = {-3e38F, 0};
+    const int64_t count = a->position + i + 1,
+                  most  = job->type == SLUICE_TYPE_F32 ? KEYS : in->most;
+    const void *const row =
+        sluice__element(a->qkv, job->type, i * (a->heads + 2 * a->kv_heads) * width + h * width);
+    const sluice__result out =
+        sluice__result_in(a->out, job->type, (i * a->heads + h) * width, width, in->out, width);
+    const float *q = row;
+    softmax state  = {-3e38F, 0};
     float scores[KEYS], shrink = 1;
-    memset(out, 0, (size_t)width * sizeof *out);
-    for (int64_t key = 0; key < count; key += KEYS) {
-        const int64_t keys = sluice__min(KEYS, count - key);
-        score(scores, q, k + key * stride, stride, width, keys, 1 / sqrtf((float)width));
-        soften(scores, &state, &shrink, keys);
-        add_values(out, scores, v + key * stride, stride, width, keys, shrink);
+    if (job->type == SLUICE_TYPE_BF16) {
+        sluice__widen(in->query, row, width);
+        q = in->query;
     }
-    sluice__scale(out, 1 / state.sum, width);
+    memset(out.at, 0, (size_t)width * sizeof *out.at);
+    for (int64_t key = 0; key < count; key += most) {
+        const int64_t keys = sluice__min(most, count - key), first = key * all + kv;
+        int64_t k_stride = all, v_stride = all;
+        const float *const k = rows_at(job, a->keys, first, keys, &k_stride, in);
+        score(scores, q, k, k_stride, width, keys, 1 / sqrtf((float)width));
+        soften(scores, &state, &shrink, keys);
+        const float *const v = rows_at(job, a->values, first, keys, &v_stride, in);
+        add_values(out.at, scores, v, v_stride, width, keys, shrink);
+    }
+    sluice__scale(out.at, 1 / state.sum, width);
+    sluice__put(&out, 1, width);
 }
 
 static void attend_task(const void *argument, int64_t task, int thread) {
-    const sluice_attention_cached *const args = argument;
-    (void)thread;
-    attend(args, task % args->rows, task / args->rows); /* neighbours share keys */
+    const cached_job *const job = argument;
+    const wide in               = wide_of(job, thread);
+    attend(job, task % job->args->rows, task / job->args->rows, &in); /* neighbours share keys */
 }
 
 /* The keys and values of the new rows. */
-static void store_rows(const sluice_attention_cached *a) {
+static void store_rows(const sluice_attention_cached *a, sluice_type type) {
     const int64_t all = a->heads * a->head_width, kv = a->kv_heads * a->head_width;
+    const size_t bytes = (size_t)kv * sluice_type_bytes(type);
     for (int64_t i = 0; i < a->rows; i++) {
-        const float *const row = (const float *)a->qkv + i * (all + 2 * kv);
-        const size_t bytes     = (size_t)kv * sizeof *row;
-        memcpy((float *)a->keys + (a->position + i) * kv, row + all, bytes);
-        memcpy((float *)a->values + (a->position + i) * kv, row + all + kv, bytes);
+        const int64_t row = i * (all + 2 * kv), at = (a->position + i) * kv;
+        memcpy((void *)sluice__element(a->keys, type, at), sluice__element(a->qkv, type, row + all),
+               bytes);
+        memcpy((void *)sluice__element(a->values, type, at),
+               sluice__element(a->qkv, type, row + all + kv), bytes);
     }
 }
 
-sluice_status sluice__cpu_attention_cached(sluice_stream *stream,
-                                           const sluice_attention_cached *args) {
+static sluice_status attention_cached_of(sluice_stream *stream, const sluice_attention_cached *args,
+                                         sluice_type type) {
+    const cached_job job = {args, type, stream->device};
+    SLUICE__TRY(sluice__check_head_width(args->head_width, type));
     SLUICE__TRY(sluice__check_cache(args));
-    store_rows(args);
-    sluice__team_run(stream->device->team, args->rows * args->heads, attend_task, args);
+    store_rows(args, type);
+    sluice__team_run(stream->device->team, args->rows * args->heads, attend_task, &job);
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(attention_cached)

@@ -159,8 +159,10 @@ bool sluice__multiply_with(const sluice__blas *blas, const sluice__product *prod
     return true;
 }
 
-void sluice__multiply(const sluice__product *product, float *panel) {
-    if (!sluice__multiply_with(sluice__blas_used(), product, panel))
+void sluice__multiply(const sluice__product *product, float *space) {
+    const bool is_bf16 = product->a_bf16 || product->b_bf16;
+    if (!(is_bf16 ? sluice__multiply_bf16_with : sluice__multiply_with)(sluice__blas_used(),
+                                                                        product, space))
         (void)atomic_fetch_add(&failures, 1);
 }
 

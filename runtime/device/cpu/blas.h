@@ -19,6 +19,7 @@
 typedef struct sluice__product {
     float *c;
     const float *a, *b;
+    const uint16_t *a_bf16, *b_bf16; /* in place of a, of b; libraries never see one */
     int64_t rows, columns, inner;
     int64_t c_stride, a_stride, b_stride;
     float alpha, beta;
@@ -29,6 +30,13 @@ typedef struct sluice__product {
  * inner dimension as stays in a cache of 256 KiB with them. */
 enum { SLUICE__PANEL_COLUMNS = 64, SLUICE__PANEL_INNER = 384 };
 enum { SLUICE__PANEL = SLUICE__PANEL_COLUMNS * SLUICE__PANEL_INNER }; /* floats */
+
+/* What a thread multiplies in: a panel, then blocks of a and b that were bf16. */
+enum {
+    SLUICE__WIDE_A        = 96 << 10, /* floats */
+    SLUICE__WIDE_B        = 64 << 10,
+    SLUICE__PRODUCT_SPACE = SLUICE__PANEL + SLUICE__WIDE_A + SLUICE__WIDE_B
+};
 
 typedef struct sluice__blas {
     const char *name;
@@ -71,10 +79,13 @@ void sluice__blas_use_one_thread(void);
 
 /* ---- products ---- */
 
-/* False: out of memory, and `c` is undefined. */
+/* Of fp32 matrices. False: out of memory, and `c` is undefined. */
 bool sluice__multiply_with(const sluice__blas *blas, const sluice__product *product, float *panel);
-/* With the one that is used. One that runs out of memory is counted. */
-void sluice__multiply(const sluice__product *product, float *panel);
+/* Of which one or both are bf16; `space`: SLUICE__PRODUCT_SPACE floats, as a panel. */
+bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product *product,
+                                float *space);
+/* Of either, with the one that is used. One that runs out of memory is counted. */
+void sluice__multiply(const sluice__product *product, float *space);
 unsigned sluice__blas_failures(void);
 /* c = beta * c, and that alone where there is nothing to add. */
 void sluice__scale_result(const sluice__product *product, float by);

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/vexp.h"
@@ -24,9 +25,11 @@ enum { CHUNK = 16 /* blocks */, ROWS = 64, COLUMNS = 64 /* of a part of dx */ };
 /* A slab: (blocks, rows) is the layout of what is kept for each row of each block. */
 typedef struct slab {
     const sluice_classifier *args;
+    sluice_type type; /* of x, w and dx */
     const sluice_device *device;
     int64_t first, rows;
-    const float *x;
+    const void *x;
+    float *dx; /* (rows, width): the slab's part of it, or what becomes that part in bf16 */
     const int32_t *targets;
     int64_t block, stride, blocks; /* classes of a block; between its rows; how many */
     double *losses;                /* (rows): minus the logarithm of the target's probability */
@@ -36,12 +39,14 @@ typedef struct slab {
 } slab;
 
 /* The slab that begins at row `first`. */
-static slab slab_at(const sluice_device *device, const sluice_classifier *args, int64_t first) {
+static slab slab_at(const sluice_device *device, const sluice_classifier *args, sluice_type type,
+                    int64_t first) {
     slab s    = {.args    = args,
+                 .type    = type,
                  .device  = device,
                  .first   = first,
                  .rows    = sluice__min(sluice__slab_rows(args->rows), args->rows - first),
-                 .x       = (const float *)args->x + first * args->width,
+                 .x       = sluice__element(args->x, type, first * args->width),
                  .targets = args->targets + first,
                  .block   = sluice__class_block(args->classes),
                  .stride  = sluice__class_stride(args->classes),
@@ -51,6 +56,10 @@ static slab slab_at(const sluice_device *device, const sluice_classifier *args, 
     s.largest = s.chosen + s.rows;
     s.sums    = s.largest + s.blocks * s.rows;
     s.logits  = s.sums + s.blocks * s.rows;
+    if (type == SLUICE_TYPE_BF16)
+        s.dx = s.logits + s.blocks * s.rows * s.stride;
+    else if (args->dx)
+        s.dx = (float *)args->dx + first * args->width;
     return s;
 }
 
@@ -62,8 +71,9 @@ static float *logits_of(const slab *s, int64_t block) {
     return s->logits + block * s->rows * s->stride;
 }
 
-static const float *weights_of(const slab *s, int64_t block) {
-    return (const float *)s->args->w + block * s->block * s->args->width;
+/* Element `at` of the block's rows of weights. */
+static const void *weights_of(const slab *s, int64_t block, int64_t at) {
+    return sluice__element(s->args->w, s->type, block * s->block * s->args->width + at);
 }
 
 /* Where in the block the target of row i is; -1: elsewhere, or the row is masked. */
@@ -86,19 +96,19 @@ SLUICE__VERSIONS(exponentials, (float *x, float *largest, float *sum, int64_t co
 static void forward_task(const void *argument, int64_t block, int thread) {
     const slab *const s = argument;
     const int64_t width = s->args->width, classes = classes_of(s, block);
-    float *const logits           = logits_of(s, block);
-    const sluice__product product = {.c           = logits,
-                                     .a           = s->x,
-                                     .b           = weights_of(s, block),
-                                     .rows        = s->rows,
-                                     .columns     = classes,
-                                     .inner       = width,
-                                     .c_stride    = s->stride,
-                                     .a_stride    = width,
-                                     .b_stride    = width,
-                                     .alpha       = 1,
-                                     .transpose_b = true};
-    sluice__multiply(&product, sluice__panel(s->device, thread));
+    float *const logits     = logits_of(s, block);
+    sluice__product product = {.c           = logits,
+                               .rows        = s->rows,
+                               .columns     = classes,
+                               .inner       = width,
+                               .c_stride    = s->stride,
+                               .a_stride    = width,
+                               .b_stride    = width,
+                               .alpha       = 1,
+                               .transpose_b = true};
+    sluice__set_a(&product, s->x, s->type);
+    sluice__set_b(&product, weights_of(s, block, 0), s->type);
+    sluice__multiply(&product, sluice__product_space(s->device, thread));
     for (int64_t i = 0; i < s->rows; i++) {
         float *const row = logits + i * s->stride;
         const int64_t at = target_in(s, block, i);
@@ -167,39 +177,38 @@ static void finish_block(const slab *s, int64_t block, int thread) {
         if (at >= 0) logits[i * s->stride + at] -= (float)s->args->scale;
     }
     if (!s->args->dw) return;
-    const sluice__product product = {.c        = s->args->dw + block * s->block * width,
-                                     .a        = logits,
-                                     .b        = s->x,
-                                     .rows     = classes,
-                                     .columns  = width,
-                                     .inner    = s->rows,
-                                     .c_stride = width,
-                                     .a_stride = s->stride,
-                                     .b_stride = width,
-                                     .alpha    = 1,
-                                     .beta = s->args->first_write && s->first == 0 ? 0.0f : 1.0f,
-                                     .transpose_a = true};
-    sluice__multiply(&product, sluice__panel(s->device, thread));
+    sluice__product product = {.c           = s->args->dw + block * s->block * width,
+                               .a           = logits,
+                               .rows        = classes,
+                               .columns     = width,
+                               .inner       = s->rows,
+                               .c_stride    = width,
+                               .a_stride    = s->stride,
+                               .b_stride    = width,
+                               .alpha       = 1,
+                               .beta        = s->args->first_write && s->first == 0 ? 0.0f : 1.0f,
+                               .transpose_a = true};
+    sluice__set_b(&product, s->x, s->type);
+    sluice__multiply(&product, sluice__product_space(s->device, thread));
 }
 
 static void add_to_dx(const step *at, int64_t part, int thread) {
     const slab *const s = &at->slab;
     const int64_t width = s->args->width, row = part / at->across * ROWS,
                   column = part % at->across * COLUMNS;
-    float *const dx      = (float *)s->args->dx + s->first * width;
     for (int64_t block = at->chunk - at->ready; block < at->chunk; block++) {
-        const sluice__product product = {.c        = dx + row * width + column,
-                                         .a        = logits_of(s, block) + row * s->stride,
-                                         .b        = weights_of(s, block) + column,
-                                         .rows     = sluice__min(ROWS, s->rows - row),
-                                         .columns  = sluice__min(COLUMNS, width - column),
-                                         .inner    = classes_of(s, block),
-                                         .c_stride = width,
-                                         .a_stride = s->stride,
-                                         .b_stride = width,
-                                         .alpha    = 1,
-                                         .beta     = block == 0 ? 0.0f : 1.0f};
-        sluice__multiply(&product, sluice__panel(s->device, thread));
+        sluice__product product = {.c        = s->dx + row * width + column,
+                                   .a        = logits_of(s, block) + row * s->stride,
+                                   .rows     = sluice__min(ROWS, s->rows - row),
+                                   .columns  = sluice__min(COLUMNS, width - column),
+                                   .inner    = classes_of(s, block),
+                                   .c_stride = width,
+                                   .a_stride = s->stride,
+                                   .b_stride = width,
+                                   .alpha    = 1,
+                                   .beta     = block == 0 ? 0.0f : 1.0f};
+        sluice__set_b(&product, weights_of(s, block, column), s->type);
+        sluice__multiply(&product, sluice__product_space(s->device, thread));
     }
 }
 
@@ -225,6 +234,16 @@ static void run_gradients(sluice__team *team, const slab *s) {
     }
 }
 
+/* ---- dx in bf16: a task is some rows ---- */
+
+static void narrow_task(const void *argument, int64_t task, int thread) {
+    (void)thread;
+    const slab *const s = argument;
+    const int64_t width = s->args->width, row = task * ROWS;
+    sluice__narrow((uint16_t *)s->args->dx + (s->first + row) * width, s->dx + row * width,
+                   sluice__min(ROWS, s->rows - row) * width);
+}
+
 /* ---- slab by slab ---- */
 
 static double run_slab(sluice__team *team, const slab *s) {
@@ -232,6 +251,8 @@ static double run_slab(sluice__team *team, const slab *s) {
     sluice__team_run(team, s->blocks, forward_task, s);
     sluice__team_run(team, sluice__blocks(s->rows, ROWS), rows_task, s);
     if (s->args->dx || s->args->dw) run_gradients(team, s);
+    if (s->args->dx && s->type == SLUICE_TYPE_BF16)
+        sluice__team_run(team, sluice__blocks(s->rows, ROWS), narrow_task, s);
     for (int64_t i = 0; i < s->rows; i++) loss += s->losses[i];
     return loss;
 }
@@ -248,16 +269,18 @@ static sluice_status check_targets(const sluice_classifier *args) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__cpu_classifier(sluice_stream *stream, const sluice_classifier *args) {
+static sluice_status classifier_of(sluice_stream *stream, const sluice_classifier *args,
+                                   sluice_type type) {
     SLUICE__TRY(check_targets(args));
     if (args->rows == 0 && args->dw && args->first_write)
         sluice__fill_zero(stream->device, args->dw, args->classes * args->width);
     double loss = 0;
     for (int64_t first = 0; first < args->rows;) {
-        const slab s = slab_at(stream->device, args, first);
+        const slab s = slab_at(stream->device, args, type, first);
         loss += run_slab(stream->device->team, &s);
         first += s.rows;
     }
     *args->loss = args->scale * loss;
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(classifier)

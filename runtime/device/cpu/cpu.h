@@ -30,14 +30,20 @@ struct sluice_device {
     char degradations[256];
 };
 
-/* What a thread works in: a panel for its products, then what attention keeps of a pair of blocks.
- */
-enum { SLUICE__WORKSPACE = SLUICE__PANEL + SLUICE__ATTENTION_SPACE };
-static inline float *sluice__panel(const sluice_device *device, int thread) {
+/* What a thread works in: for its products; what attention keeps of a pair of blocks; results that
+ * become bf16 when they are complete. */
+enum {
+    SLUICE__RESULTS   = 64 << 10, /* floats: the largest tile, or rows */
+    SLUICE__WORKSPACE = SLUICE__PRODUCT_SPACE + SLUICE__ATTENTION_SPACE + SLUICE__RESULTS
+};
+static inline float *sluice__product_space(const sluice_device *device, int thread) {
     return device->workspaces + (ptrdiff_t)thread * SLUICE__WORKSPACE;
 }
 static inline float *sluice__attention_space(const sluice_device *device, int thread) {
-    return sluice__panel(device, thread) + SLUICE__PANEL;
+    return sluice__product_space(device, thread) + SLUICE__PRODUCT_SPACE;
+}
+static inline float *sluice__results(const sluice_device *device, int thread) {
+    return sluice__attention_space(device, thread) + SLUICE__ATTENTION_SPACE;
 }
 
 /* What is turned at a time: few enough that a cache of several MiB holds it. */
@@ -63,18 +69,31 @@ enum { SLUICE__DRAWN = 64 }; /* factors of dropout that are drawn together */
  * of 4, on, of sample `sample` of the micro-batch. */
 void sluice__draw_factors(float *factors, const sluice_dropout *dropout, int64_t sample,
                           int64_t element);
+/* E_UNSUPPORTED: a block of queries, or a query and its key, does not fit where results are kept
+ * until they are bf16. */
+sluice_status sluice__check_head_width(int64_t width, sluice_type type);
 /* Multiply `count` floats on the calling thread. */
 void sluice__scale(float *x, float by, int64_t count);
 /* Set `count` floats to zero, shared among the team. */
 void sluice__fill_zero(sluice_device *device, float *to, int64_t count);
 
-/* The operations of a precision: fp32 alone. */
+/* The operations of a precision; NULL: not computed in. */
 const sluice_operations *sluice__cpu_operations(sluice_precision precision);
 
-/* One function per operation. */
+/* One function per operation and type of its `void *` tensors. */
 #define X(name, args)                                                                              \
-    sluice_status sluice__cpu_##name(sluice_stream *stream, const args *arguments);
+    sluice_status sluice__cpu_##name(sluice_stream *stream, const args *arguments);                \
+    sluice_status sluice__cpu_bf16_##name(sluice_stream *stream, const args *arguments);
 SLUICE_OPERATION_MAP(X)
 #undef X
+
+/* Both, of an operation whose function takes the type: name_of(stream, arguments, type). */
+#define SLUICE__BOTH_TYPES(name)                                                                   \
+    sluice_status sluice__cpu_##name(sluice_stream *stream, const sluice_##name *arguments) {      \
+        return name##_of(stream, arguments, SLUICE_TYPE_F32);                                      \
+    }                                                                                              \
+    sluice_status sluice__cpu_bf16_##name(sluice_stream *stream, const sluice_##name *arguments) { \
+        return name##_of(stream, arguments, SLUICE_TYPE_BF16);                                     \
+    }
 
 #endif

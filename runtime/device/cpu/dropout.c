@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dropout.c -- the random factors of dropout, and their product with a tensor. */
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/cpu.h"
-#include "runtime/device/cpu/loops.h"
 
 /* Counters computed in parallel, as many as fit into the widest registers. */
 enum { LANES = SLUICE__DRAWN / 4 };
@@ -71,25 +71,44 @@ SLUICE__VERSIONS(multiply,
                   int64_t count),
                  (y, x, residual, factors, count))
 
+typedef struct drop_job {
+    const sluice_drop *args;
+    sluice_type type;
+} drop_job;
+
+/* The elements from `at` on. */
+static void drop_some(const drop_job *job, const float *factors, int64_t at, int64_t count) {
+    const sluice_drop *const args = job->args;
+    float wide[2][SLUICE__DRAWN];
+    if (job->type == SLUICE_TYPE_F32) {
+        multiply((float *)args->y + at, (const float *)args->x + at,
+                 args->residual ? (const float *)args->residual + at : NULL, factors, count);
+        return;
+    }
+    sluice__widen(wide[0], (const uint16_t *)args->x + at, count);
+    if (args->residual) sluice__widen(wide[1], (const uint16_t *)args->residual + at, count);
+    multiply(wide[0], wide[0], args->residual ? wide[1] : NULL, factors, count);
+    sluice__narrow((uint16_t *)args->y + at, wide[0], count);
+}
+
 static void drop_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const sluice_drop *const args = argument;
-    float *const y                = args->y;
-    const float *const x = args->x, *const residual = args->residual;
+    const drop_job *const job     = argument;
+    const sluice_drop *const args = job->args;
     const int64_t pieces = sluice__blocks(args->elements, PIECE), sample = task / pieces;
     const int64_t begin = task % pieces * PIECE;
     const int64_t end   = sluice__min(args->elements, begin + PIECE);
     for (int64_t e = begin; e < end; e += SLUICE__DRAWN) {
         float factors[SLUICE__DRAWN];
-        const int64_t at = sample * args->elements + e;
         sluice__draw_factors(factors, &args->dropout, sample, e);
-        multiply(y + at, x + at, residual ? residual + at : NULL, factors,
-                 sluice__min(SLUICE__DRAWN, end - e));
+        drop_some(job, factors, sample * args->elements + e, sluice__min(SLUICE__DRAWN, end - e));
     }
 }
 
-sluice_status sluice__cpu_drop(sluice_stream *stream, const sluice_drop *args) {
+static sluice_status drop_of(sluice_stream *stream, const sluice_drop *args, sluice_type type) {
+    const drop_job job = {args, type};
     sluice__team_run(stream->device->team, args->samples * sluice__blocks(args->elements, PIECE),
-                     drop_task, args);
+                     drop_task, &job);
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(drop)

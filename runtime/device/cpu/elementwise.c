@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* elementwise.c -- operations on flat arrays, and sums over blocks. */
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/cpu.h"
-#include "runtime/device/cpu/loops.h"
 
 enum { BLOCK = 16384 }; /* elements of one task */
 
@@ -17,8 +17,9 @@ static range block_at(int64_t task, int64_t block, int64_t count) {
 /* ---- y = max(x, 0) and its gradient ---- */
 
 typedef struct relu_job {
-    float *y;
-    const float *x, *where; /* y = x where `where` is positive */
+    void *y;
+    const void *x, *where; /* y = x where `where` is positive */
+    sluice_type type;
     int64_t count;
 } relu_job;
 
@@ -28,11 +29,28 @@ SLUICE__LOOP void keep_positive_loop(float *y, const float *x, const float *wher
 SLUICE__VERSIONS(keep_positive, (float *y, const float *x, const float *where, int64_t count),
                  (y, x, where, count))
 
+SLUICE__LOOP void keep_positive_bf16_loop(uint16_t *y, const uint16_t *x, const uint16_t *where,
+                                          int64_t count) {
+    for (int64_t i = 0; i < count; i++) y[i] = sluice__float_of(where[i]) > 0 ? x[i] : 0;
+}
+SLUICE__VERSIONS(keep_positive_bf16,
+                 (uint16_t * y, const uint16_t *x, const uint16_t *where, int64_t count),
+                 (y, x, where, count))
+
 static void relu_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const relu_job *const job = argument;
     const range at            = block_at(task, BLOCK, job->count);
-    keep_positive(job->y + at.first, job->x + at.first, job->where + at.first, at.count);
+    void *const y             = (void *)sluice__element(job->y, job->type, at.first);
+    const void *const x       = sluice__element(job->x, job->type, at.first), *const where =
+                                                                            sluice__element(
+                                                                                job->where,
+                                                                                job->type,
+                                                                                at.first);
+    if (job->type == SLUICE_TYPE_BF16)
+        keep_positive_bf16(y, x, where, at.count);
+    else
+        keep_positive(y, x, where, at.count);
 }
 
 static sluice_status run_relu(sluice_device *device, const relu_job *job) {
@@ -40,13 +58,16 @@ static sluice_status run_relu(sluice_device *device, const relu_job *job) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__cpu_relu(sluice_stream *stream, const sluice_relu *args) {
-    return run_relu(stream->device, &(relu_job){args->y, args->x, args->x, args->count});
+static sluice_status relu_of(sluice_stream *stream, const sluice_relu *args, sluice_type type) {
+    return run_relu(stream->device, &(relu_job){args->y, args->x, args->x, type, args->count});
 }
+SLUICE__BOTH_TYPES(relu)
 
-sluice_status sluice__cpu_relu_backward(sluice_stream *stream, const sluice_relu_backward *args) {
-    return run_relu(stream->device, &(relu_job){args->dx, args->dy, args->x, args->count});
+static sluice_status relu_backward_of(sluice_stream *stream, const sluice_relu_backward *args,
+                                      sluice_type type) {
+    return run_relu(stream->device, &(relu_job){args->dx, args->dy, args->x, type, args->count});
 }
+SLUICE__BOTH_TYPES(relu_backward)
 
 /* ---- sum of arrays ---- */
 
@@ -80,10 +101,16 @@ sluice_status sluice__cpu_sum(sluice_stream *stream, const sluice_sum *args) {
     return SLUICE_OK;
 }
 
+/* Gradients of parameters are fp32 in every precision. */
+sluice_status sluice__cpu_bf16_sum(sluice_stream *stream, const sluice_sum *args) {
+    return sluice__cpu_sum(stream, args);
+}
+
 /* ---- squared error ---- */
 
 typedef struct error_job {
     const sluice_squared_error *args;
+    sluice_type type;
     double *partials;
     int64_t block;
 } error_job;
@@ -103,6 +130,22 @@ SLUICE__VERSIONS(square_errors,
                   int64_t count),
                  (out, dx, x, targets, twice_scale, count))
 
+static void square_bf16_errors(const error_job *job, int64_t task, range at) {
+    const sluice_squared_error *const args = job->args;
+    const uint16_t *const x                = args->x;
+    uint16_t *const dx                     = args->dx;
+    job->partials[task]                    = 0;
+    for (int64_t i = 0; i < at.count; i += PIECE) {
+        const int64_t first = at.first + i, count = sluice__min(PIECE, at.count - i);
+        float wide[PIECE], slopes[PIECE];
+        double part;
+        sluice__widen(wide, x + first, count);
+        square_errors(&part, slopes, wide, args->targets + first, (float)(2 * args->scale), count);
+        job->partials[task] += part;
+        if (dx) sluice__narrow(dx + first, slopes, count);
+    }
+}
+
 static void error_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const error_job *const job             = argument;
@@ -110,12 +153,17 @@ static void error_task(const void *argument, int64_t task, int thread) {
     float *const dx                        = args->dx;
     const float *const x                   = args->x;
     const range at                         = block_at(task, job->block, args->count);
-    square_errors(&job->partials[task], dx ? dx + at.first : NULL, x + at.first,
-                  args->targets + at.first, (float)(2 * args->scale), at.count);
+    if (job->type == SLUICE_TYPE_BF16)
+        square_bf16_errors(job, task, at);
+    else
+        square_errors(&job->partials[task], dx ? dx + at.first : NULL, x + at.first,
+                      args->targets + at.first, (float)(2 * args->scale), at.count);
 }
 
-sluice_status sluice__cpu_squared_error(sluice_stream *stream, const sluice_squared_error *args) {
-    const error_job job  = {args, stream->device->partials, sluice__reduction_block(args->count)};
+static sluice_status squared_error_of(sluice_stream *stream, const sluice_squared_error *args,
+                                      sluice_type type) {
+    const error_job job  = {args, type, stream->device->partials,
+                            sluice__reduction_block(args->count)};
     const int64_t blocks = sluice__blocks(args->count, job.block);
     sluice__team_run(stream->device->team, blocks, error_task, &job);
     double total = 0;
@@ -123,6 +171,7 @@ sluice_status sluice__cpu_squared_error(sluice_stream *stream, const sluice_squa
     *args->loss = args->scale * total;
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(squared_error)
 
 /* ---- what other operations share ---- */
 

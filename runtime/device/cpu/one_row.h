@@ -8,7 +8,8 @@
 /* Columns of a tile of such a product, of which there are enough for so many threads. Results do
  * not depend on it. */
 int64_t sluice__row_columns(const sluice__product *whole, int threads);
-/* At most so many columns, of a product with one row. */
-void sluice__multiply_row(const sluice__product *product);
+/* At most so many columns, of a product with one row, of either type; `space`: as
+ * sluice__multiply()'s. */
+void sluice__multiply_row(const sluice__product *product, float *space);
 
 #endif

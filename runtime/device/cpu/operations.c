@@ -14,12 +14,13 @@ static sluice_status refuse(void) {
 
 /* The tasks of an operation return nothing: whether their products had memory is asked when they
  * are over. Another rank's failure counts, too: the memory is the same. */
-#define X(row, args)                                                                               \
-    static sluice_status checked_##row(sluice_stream *stream, const args *arguments) {             \
+#define CHECKED(function, args)                                                                    \
+    static sluice_status checked_##function(sluice_stream *stream, const args *arguments) {        \
         const unsigned before = sluice__blas_failures();                                           \
-        SLUICE__TRY(sluice__cpu_##row(stream, arguments));                                         \
+        SLUICE__TRY(sluice__cpu_##function(stream, arguments));                                    \
         return sluice__blas_failures() == before ? SLUICE_OK : refuse();                           \
     }
+#define X(row, args) CHECKED(row, args) CHECKED(bf16_##row, args)
 SLUICE_OPERATION_MAP(X)
 #undef X
 
@@ -32,6 +33,26 @@ static const sluice_operations fp32 = {.size          = sizeof fp32,
 #undef X
 };
 
+static size_t bf16_bytes(const sluice_shape *parameter) {
+    return (size_t)sluice_shape_count(parameter) * sluice_type_bytes(SLUICE_TYPE_BF16);
+}
+
+static const sluice_operations bf16 = {.size          = sizeof bf16,
+                                       .precision     = SLUICE_PRECISION_BF16,
+                                       .type          = SLUICE_TYPE_BF16,
+                                       .working_bytes = bf16_bytes,
+#define X(row, args) .row = checked_bf16_##row,
+                                       SLUICE_OPERATION_MAP(X)
+#undef X
+};
+
 const sluice_operations *sluice__cpu_operations(sluice_precision precision) {
-    return precision == SLUICE_PRECISION_FP32 ? &fp32 : NULL;
+    switch (precision) {
+    case SLUICE_PRECISION_FP32:
+        return &fp32;
+    case SLUICE_PRECISION_BF16:
+        return &bf16;
+    default:
+        return NULL;
+    }
 }

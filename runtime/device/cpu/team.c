@@ -203,7 +203,7 @@ static void await_workers(sluice__team *team) {
 
 void sluice__team_run(sluice__team *team, int64_t tasks, sluice__team_task *function,
                       const void *job) {
-    if (team->threads == 1 || tasks <= 1) {
+    if (!team || team->threads == 1 || tasks <= 1) {
         for (int64_t task = 0; task < tasks; task++) function(job, task, 0);
         return;
     }

@@ -26,7 +26,7 @@ int sluice__team_unpinned(const sluice__team *team);
 /* Compute threads of all teams of this process. */
 int sluice__team_threads(void);
 
-/* Run tasks 0 .. tasks - 1; all are complete on return. */
+/* Run tasks 0 .. tasks - 1; all are complete on return. Without a team the caller runs them. */
 void sluice__team_run(sluice__team *team, int64_t tasks, sluice__team_task *function,
                       const void *job);
 

@@ -2,6 +2,7 @@
 /* tile.c -- the one file that chooses tile sizes. */
 #include "runtime/device/cpu/tile.h"
 
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/one_row.h"
 
@@ -47,10 +48,8 @@ static void choose_tiles(sluice__tiled *tiled) {
     }
 }
 
-sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *p) {
+sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *p, sluice_type type) {
     sluice__tiled tiled = {.whole  = {.c           = p->c,
-                                      .a           = p->a,
-                                      .b           = p->b,
                                       .rows        = p->rows,
                                       .columns     = p->columns,
                                       .inner       = p->inner,
@@ -61,7 +60,10 @@ sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *p) {
                                       .beta        = p->beta,
                                       .transpose_a = p->transpose_a,
                                       .transpose_b = p->transpose_b},
+                           .type   = type,
                            .device = device};
+    sluice__set_a(&tiled.whole, p->a, type);
+    sluice__set_b(&tiled.whole, p->b, type);
     if (p->rows == 1)
         choose_columns(&tiled);
     else
@@ -76,17 +78,34 @@ sluice__tile sluice__tile_at(const sluice__tiled *tiled, int64_t index) {
                           sluice__min(tiled->tile_columns, tiled->whole.columns - column)};
 }
 
-void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile, int thread) {
+void sluice__multiply_tile_to(float *c, int64_t c_stride, const sluice__tiled *tiled,
+                              const sluice__tile *tile, int thread) {
     sluice__product part = tiled->whole;
+    float *const space   = sluice__product_space(tiled->device, thread);
+    const int64_t a_at   = tile->row * (part.transpose_a ? 1 : part.a_stride);
+    const int64_t b_at   = tile->column * (part.transpose_b ? part.b_stride : 1);
+    part.c               = c;
+    part.c_stride        = c_stride;
     part.rows            = tile->rows;
     part.columns         = tile->columns;
-    part.a += tile->row * (part.transpose_a ? 1 : part.a_stride);
-    part.b += tile->column * (part.transpose_b ? part.b_stride : 1);
-    part.c += tile->row * part.c_stride + tile->column;
-    if (tiled->whole.rows == 1)
-        sluice__multiply_row(&part);
+    if (part.a_bf16)
+        part.a_bf16 += a_at;
     else
-        sluice__multiply(&part, sluice__panel(tiled->device, thread));
+        part.a += a_at;
+    if (part.b_bf16)
+        part.b_bf16 += b_at;
+    else
+        part.b += b_at;
+    if (tiled->whole.rows == 1)
+        sluice__multiply_row(&part, space);
+    else
+        sluice__multiply(&part, space);
+}
+
+void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile, int thread) {
+    const sluice__product *const whole = &tiled->whole;
+    sluice__multiply_tile_to(whole->c + tile->row * whole->c_stride + tile->column, whole->c_stride,
+                             tiled, tile, thread);
 }
 
 static void multiply_task(const void *tiled, int64_t task, int thread) {

@@ -51,7 +51,7 @@ void sluice__multiply_turned(const sluice_device *device, const sluice_matmul *p
         part.c               = (float *)product->c + first * product->columns;
         part.rows            = turn.rows;
         part.transpose_a     = false;
-        sluice__tiled tiled  = sluice__cut(device, &part);
+        sluice__tiled tiled  = sluice__cut(device, &part, SLUICE_TYPE_F32);
         tiled.whole.a_stride = turn.stride;
         sluice__multiply_tiles(&tiled);
     }

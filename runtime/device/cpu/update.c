@@ -2,8 +2,8 @@
 /* update.c -- the norm's parts and the optimizers, over all tensors of a rank at once. */
 #include <math.h>
 
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/cpu.h"
-#include "runtime/device/cpu/loops.h"
 
 /* ---- sum of squares ---- */
 
@@ -55,14 +55,27 @@ sluice_status sluice__cpu_sum_squares(sluice_stream *stream, const sluice_sum_sq
     return SLUICE_OK;
 }
 
+/* Gradients are fp32 in every precision. */
+sluice_status sluice__cpu_bf16_sum_squares(sluice_stream *stream, const sluice_sum_squares *args) {
+    return sluice__cpu_sum_squares(stream, args);
+}
+
 /* ---- working copies ---- */
 
-sluice_status sluice__cpu_store_working(sluice_stream *stream, const sluice_store_working *args) {
+static void copy_master(void *working, sluice_type type, const float *master, int64_t count) {
+    if (type == SLUICE_TYPE_BF16)
+        sluice__narrow(working, master, count);
+    else if (count > 0)
+        memcpy(working, master, (size_t)count * sizeof *master);
+}
+
+static sluice_status store_working_of(sluice_stream *stream, const sluice_store_working *args,
+                                      sluice_type type) {
     (void)stream;
-    if (args->count > 0)
-        memcpy(args->working, args->master, (size_t)args->count * sizeof *args->master);
+    copy_master(args->working, type, args->master, args->count);
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(store_working)
 
 /* ---- one pass over everything: a task is a block of one tensor ---- */
 
@@ -70,7 +83,9 @@ enum { BLOCK = 16384 };
 
 /* A part of a tensor; states that the optimizer does not have are NULL. */
 typedef struct part {
-    float *master, *working; /* `working` may be NULL */
+    float *master;
+    void *working; /* of `type`; may be NULL */
+    sluice_type type;
     const float *gradient;
     float *states[SLUICE_UPDATE_STATES];
     int64_t count;
@@ -84,7 +99,7 @@ static int64_t count_blocks(const sluice_update_tensor *tensors, int count) {
 }
 
 /* Tensors are few: walking them costs less than a table of blocks would. */
-static part part_at(const sluice_update_tensor *tensor, int64_t task) {
+static part part_at(const sluice_update_tensor *tensor, sluice_type type, int64_t task) {
     for (;; tensor++) {
         const int64_t blocks = sluice__blocks(tensor->count, BLOCK);
         if (task < blocks) break;
@@ -92,10 +107,12 @@ static part part_at(const sluice_update_tensor *tensor, int64_t task) {
     }
     const int64_t first = task * BLOCK;
     part p              = {.master   = tensor->master + first,
-                           .working  = tensor->working ? (float *)tensor->working + first : NULL,
+                           .working  = (void *)sluice__element(tensor->working, type, first),
+                           .type     = type,
                            .gradient = tensor->gradient + first,
                            .count    = sluice__min(BLOCK, tensor->count - first),
                            .decays   = tensor->decays};
+    if (!tensor->working) p.working = NULL;
     for (int s = 0; s < SLUICE_UPDATE_STATES; s++)
         p.states[s] = tensor->states[s] ? tensor->states[s] + first : NULL;
     return p;
@@ -103,7 +120,7 @@ static part part_at(const sluice_update_tensor *tensor, int64_t task) {
 
 /* After a block's update it is still in the cache. */
 static void write_working(const part *p) {
-    if (p->working) memcpy(p->working, p->master, (size_t)p->count * sizeof *p->master);
+    if (p->working) copy_master(p->working, p->type, p->master, p->count);
 }
 
 /* ---- adamw ---- */
@@ -142,20 +159,28 @@ SLUICE__LOOP void adamw_part_loop(const part *p, const adamw_factors *factors) {
 }
 SLUICE__VERSIONS(adamw_part, (const part *p, const adamw_factors *factors), (p, factors))
 
+typedef struct adamw_job {
+    const sluice_adamw *args;
+    sluice_type type; /* of working copies */
+} adamw_job;
+
 static void adamw_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const sluice_adamw *const args = argument;
-    const part p                   = part_at(args->tensors, task);
+    const adamw_job *const job     = argument;
+    const sluice_adamw *const args = job->args;
+    const part p                   = part_at(args->tensors, job->type, task);
     const adamw_factors factors    = factors_of(args, p.decays);
     adamw_part(&p, &factors);
     write_working(&p);
 }
 
-sluice_status sluice__cpu_adamw(sluice_stream *stream, const sluice_adamw *args) {
+static sluice_status adamw_of(sluice_stream *stream, const sluice_adamw *args, sluice_type type) {
+    const adamw_job job = {args, type};
     sluice__team_run(stream->device->team, count_blocks(args->tensors, args->count), adamw_task,
-                     args);
+                     &job);
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(adamw)
 
 /* ---- sgd ---- */
 
@@ -186,10 +211,16 @@ SLUICE__LOOP void momentum_part_loop(const part *p, const momentum_factors *fact
 }
 SLUICE__VERSIONS(momentum_part, (const part *p, const momentum_factors *factors), (p, factors))
 
+typedef struct sgd_job {
+    const sluice_sgd *args;
+    sluice_type type; /* of working copies */
+} sgd_job;
+
 static void sgd_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const sluice_sgd *const args = argument;
-    const part p                 = part_at(args->tensors, task);
+    const sgd_job *const job     = argument;
+    const sluice_sgd *const args = job->args;
+    const part p                 = part_at(args->tensors, job->type, task);
     const float keep = (float)(1 - (p.decays ? args->learning_rate * args->weight_decay : 0));
     const momentum_factors factors = {keep, (float)args->learning_rate, (float)args->gradient_scale,
                                       (float)args->momentum, args->step == 1};
@@ -200,8 +231,10 @@ static void sgd_task(const void *argument, int64_t task, int thread) {
     write_working(&p);
 }
 
-sluice_status sluice__cpu_sgd(sluice_stream *stream, const sluice_sgd *args) {
+static sluice_status sgd_of(sluice_stream *stream, const sluice_sgd *args, sluice_type type) {
+    const sgd_job job = {args, type};
     sluice__team_run(stream->device->team, count_blocks(args->tensors, args->count), sgd_task,
-                     args);
+                     &job);
     return SLUICE_OK;
 }
+SLUICE__BOTH_TYPES(sgd)

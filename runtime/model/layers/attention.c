@@ -197,7 +197,8 @@ static void describe_head_norm(sluice_layer_description *d, const parts *p, slui
 /* Bytes of scratch that I needs besides `inner`. */
 static size_t rest_bytes(const sluice_attention_config *c, const parts *p,
                          const sluice_shape *input) {
-    const size_t attention = sluice_attention_scratch(p->samples, p->length, p->heads);
+    const size_t attention = sluice_attention_scratch(p->samples, p->length, p->heads, p->kv_heads,
+                                                      p->head_width, input->type);
     const size_t heads =
         p->head_gains > 0 ? 2 * sluice_column_sum_scratch(p->qkv.rows, p->head_width) : 0;
     const size_t dropped =

@@ -27,7 +27,8 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     d.weight_per_sample = sluice__per_sample(&targets);
     sluice__add_matrix(&d, "weight", c->classes, c->width, c->scale);
     d.parameters[WEIGHT].gradient_by_input = true;
-    d.scratch_evaluate = d.scratch_input = sluice_classifier_scratch(rows, c->classes);
+    d.scratch_evaluate                     = d.scratch_input =
+        sluice_classifier_scratch(rows, c->width, c->classes, input->type);
     sluice__cost_product(&d.input, input->type, rows, c->width, c->classes); /* logits */
     sluice__cost_product(&d.input, input->type, rows, c->classes,
                          c->width); /* gradient of the input */
