@@ -8,6 +8,7 @@
 
 #include "runtime/base/convert.h"
 #include "runtime/base/error.h"
+#include "tests/support/converted.h"
 
 static bf16_fault fault;
 
@@ -39,144 +40,12 @@ uint16_t bf16_nearest(float value) {
     return below < above ? inner : outer;
 }
 
-/* ---- the bf16 tensors of one call ---- */
-
-/* A `void *` field of an argument struct; it is const in the struct if it is only read. */
-typedef struct tensor {
-    void *field; /* address of the pointer */
-    int64_t count;
-    bool is_written;
-    void *bf16;
-    float *wide; /* its values */
-} tensor;
-
-#define WRITES(pointer) _Generic(&(pointer), void ** : true, const void ** : false)
-#define TENSOR(name, rows, columns)                                                                \
-    { &wide.name, (rows) * (columns), WRITES(wide.name), NULL, NULL }
-
-/* One block for all of them as floats. */
-static float *make_block(const tensor *list, int count) {
-    size_t elements = 1;
-    for (int k = 0; k < count; k++) elements += (size_t)list[k].count;
-    float *const block = malloc(elements * sizeof *block);
-    if (!block) (void)sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensors");
-    return block;
-}
-
-/* The same tensor given twice (y == residual) gets one array; else the next of the block. */
-static float *find_wide(const tensor *list, const tensor *of, float **next) {
-    for (const tensor *t = list; t < of; t++)
-        if (t->bf16 == of->bf16) return t->wide;
-    float *const wide = *next;
-    *next += of->count;
-    sluice__convert(wide, SLUICE_TYPE_F32, of->bf16, SLUICE_TYPE_BF16, of->count);
-    return wide;
-}
-
-/* Point each field at floats with the values of its tensor, outputs included: elements that the
- * operation does not write keep their values. */
-static void widen(tensor *list, int count, float *block) {
-    for (tensor *t = list; t < list + count; t++) {
-        memcpy(&t->bf16, t->field, sizeof t->bf16);
-        if (!t->bf16) continue;
-        t->wide = find_wide(list, t, &block);
-        memcpy(t->field, &t->wide, sizeof t->wide);
-    }
-}
-
-static void narrow(const tensor *list, int count) {
-    for (const tensor *t = list; t < list + count; t++)
-        if (t->bf16 && t->is_written)
-            sluice__convert(t->bf16, SLUICE_TYPE_BF16, t->wide, SLUICE_TYPE_F32, t->count);
-}
-
-/* An operation whose bf16 tensors are the fields listed after it; `wide` is a copy of the
- * arguments. */
-#define ROW(row, args, ...)                                                                        \
-    static sluice_status bf16_##row(sluice_stream *stream, const args *arguments) {                \
-        args wide          = *arguments;                                                           \
-        tensor list[]      = {__VA_ARGS__};                                                        \
-        const int count    = (int)(sizeof list / sizeof *list);                                    \
-        float *const block = make_block(list, count);                                              \
-        if (!block) return SLUICE_E_HOST_MEMORY;                                                   \
-        widen(list, count, block);                                                                 \
-        const sluice_status status = fp32()->row(stream, &wide);                                   \
-        narrow(list, count);                                                                       \
-        free(block);                                                                               \
-        return status;                                                                             \
-    }
-
 /* ---- the rows ---- */
 
-ROW(matmul, sluice_matmul, TENSOR(c, wide.rows, wide.columns), TENSOR(a, wide.rows, wide.inner),
-    TENSOR(b, wide.inner, wide.columns))
-
-ROW(linear, sluice_linear, TENSOR(y, wide.rows, wide.outputs),
-    TENSOR(activated, wide.rows, wide.outputs), TENSOR(x, wide.rows, wide.inputs),
-    TENSOR(w, wide.inputs, wide.outputs), TENSOR(b, 1, wide.outputs),
-    TENSOR(residual, wide.rows, wide.outputs))
-
-ROW(linear_backward_input, sluice_linear_backward_input, TENSOR(dx, wide.rows, wide.inputs),
-    TENSOR(dy, wide.rows, wide.outputs), TENSOR(w, wide.inputs, wide.outputs),
-    TENSOR(before_activation, wide.rows, wide.inputs))
-
-ROW(linear_backward_weight, sluice_linear_backward_weight, TENSOR(x, wide.rows, wide.inputs),
-    TENSOR(dy, wide.rows, wide.outputs))
-
-ROW(norm, sluice_norm, TENSOR(y, wide.rows, wide.width), TENSOR(x, wide.rows, wide.width),
-    TENSOR(gain, 1, wide.width), TENSOR(bias, 1, wide.width))
-
-ROW(norm_backward, sluice_norm_backward, TENSOR(dx, wide.rows, wide.width),
-    TENSOR(dy, wide.rows, wide.width), TENSOR(residual, wide.rows, wide.width),
-    TENSOR(x, wide.rows, wide.width), TENSOR(gain, 1, wide.width))
-
-#define QKV (wide.samples * wide.length * (wide.heads + 2 * wide.kv_heads) * wide.head_width)
-#define OUT (wide.samples * wide.length * wide.heads * wide.head_width)
-
-ROW(attention, sluice_attention, TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
-
-#define CACHE (wide.capacity * wide.kv_heads * wide.head_width)
-ROW(attention_cached, sluice_attention_cached, TENSOR(out, wide.rows, wide.heads *wide.head_width),
-    TENSOR(keys, 1, CACHE), TENSOR(values, 1, CACHE),
-    TENSOR(qkv, wide.rows, (wide.heads + 2 * wide.kv_heads) * wide.head_width))
-
-ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(dout, 1, OUT),
-    TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
-
-ROW(rotary, sluice_rotary, TENSOR(qkv, 1, QKV))
-
-#define HEADS (wide.rows * (wide.heads + 2 * wide.kv_heads) * wide.head_width)
-
-ROW(head_norm, sluice_head_norm, TENSOR(y, 1, HEADS), TENSOR(qkv, 1, HEADS),
-    TENSOR(q_gain, 1, wide.head_width), TENSOR(k_gain, 1, wide.head_width))
-
-ROW(head_norm_backward, sluice_head_norm_backward, TENSOR(dqkv, 1, HEADS), TENSOR(qkv, 1, HEADS),
-    TENSOR(q_gain, 1, wide.head_width), TENSOR(k_gain, 1, wide.head_width))
-
-/* Only the first `length` positions are sure to exist. */
-ROW(embedding, sluice_embedding, TENSOR(y, (wide.samples * wide.length), wide.width),
-    TENSOR(table, wide.vocabulary, wide.width), TENSOR(positions, wide.length, wide.width))
-
-ROW(embedding_backward, sluice_embedding_backward,
-    TENSOR(dy, (wide.samples * wide.length), wide.width))
-
-ROW(classifier, sluice_classifier, TENSOR(dx, wide.rows, wide.width),
-    TENSOR(x, wide.rows, wide.width), TENSOR(w, wide.classes, wide.width))
-
-ROW(squared_error, sluice_squared_error, TENSOR(dx, 1, wide.count), TENSOR(x, 1, wide.count))
-
-ROW(drop, sluice_drop, TENSOR(y, wide.samples, wide.elements),
-    TENSOR(x, wide.samples, wide.elements), TENSOR(residual, wide.samples, wide.elements))
-
-ROW(relu, sluice_relu, TENSOR(y, 1, wide.count), TENSOR(x, 1, wide.count))
-
-ROW(relu_backward, sluice_relu_backward, TENSOR(dx, 1, wide.count), TENSOR(dy, 1, wide.count),
-    TENSOR(x, 1, wide.count))
-
-ROW(swiglu, sluice_swiglu, TENSOR(y, wide.rows, wide.hidden), TENSOR(x, wide.rows, 2 * wide.hidden))
-
-ROW(swiglu_backward, sluice_swiglu_backward, TENSOR(dx, wide.rows, 2 * wide.hidden),
-    TENSOR(dy, wide.rows, wide.hidden), TENSOR(x, wide.rows, 2 * wide.hidden))
+#define ROW(row, args, ...)                                                                        \
+    CONVERTED_OPERATION(bf16, fp32(), SLUICE_TYPE_F32, SLUICE_TYPE_BF16, row, args, __VA_ARGS__)
+CONVERTED_OPERATIONS(ROW)
+#undef ROW
 
 /* Gradients are fp32 in both precisions. */
 static sluice_status bf16_sum(sluice_stream *stream, const sluice_sum *arguments) {

@@ -272,9 +272,15 @@ void reference_attention(double *out, double *lse, const double *qkv, int64_t sa
     free(p);
 }
 
-void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
-                                  int64_t samples, int64_t length, int64_t heads, int64_t kv_heads,
-                                  int64_t width, const sluice_dropout *dropout) {
+static double reference_dot(const double *a, const double *b, int64_t count) {
+    double total = 0;
+    for (int64_t i = 0; i < count; i++) total += a[i] * b[i];
+    return total;
+}
+
+void reference_attention_backward(double *dqkv, const double *dout, const double *out,
+                                  const double *qkv, int64_t samples, int64_t length, int64_t heads,
+                                  int64_t kv_heads, int64_t width, const sluice_dropout *dropout) {
     double *const p = reference_zeros(length), *const dp = reference_zeros(length);
     memset(dqkv, 0, (size_t)(samples * length * (heads + 2 * kv_heads) * width) * sizeof *dqkv);
     for (int64_t index = 0; index < samples * heads; index++) {
@@ -293,6 +299,7 @@ void reference_attention_backward(double *dqkv, const double *dout, const double
                 }
                 mean += p[j] * dp[j];
             }
+            if (out) mean = reference_dot(g, out + (g - dout), width);
             for (int64_t j = 0; j <= i; j++) {
                 const double ds = p[j] * (dp[j] - mean) / sqrt((double)width);
                 for (int64_t c = 0; c < width; c++) {

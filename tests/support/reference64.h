@@ -65,9 +65,10 @@ void reference_head_norm_backward(double *dx, double *dq_gain, double *dk_gain, 
 void reference_attention(double *out, double *lse, const double *qkv, int64_t samples,
                          int64_t length, int64_t heads, int64_t kv_heads, int64_t width,
                          const sluice_dropout *dropout);
-void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
-                                  int64_t samples, int64_t length, int64_t heads, int64_t kv_heads,
-                                  int64_t width, const sluice_dropout *dropout);
+/* `out`: what the forward gave, rounded or not; NULL: exact. */
+void reference_attention_backward(double *dqkv, const double *dout, const double *out,
+                                  const double *qkv, int64_t samples, int64_t length, int64_t heads,
+                                  int64_t kv_heads, int64_t width, const sluice_dropout *dropout);
 
 /* qkv, in place; the frequencies are those of runtime/device/rotary.h. */
 void reference_rotary(double *qkv, const sluice_rotary *args);

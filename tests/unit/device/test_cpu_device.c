@@ -116,10 +116,10 @@ static void references_agree_with_central_differences(void **state) {
     expect_same("RMS dx", dx, slopes, COUNT);
     reference_differences(slopes, gain, WIDTH, 1e-5, sum_of_rms, &d);
     expect_same("RMS dgain", dgain, slopes, WIDTH);
-    reference_attention_backward(dx, weights, x, 1, ROWS, 1, 1, 2, &difference_dropout);
+    reference_attention_backward(dx, weights, NULL, x, 1, ROWS, 1, 1, 2, &difference_dropout);
     reference_differences(slopes, x, COUNT, 1e-5, sum_of_attention, &d);
     expect_same("attention dqkv", dx, slopes, COUNT);
-    reference_attention_backward(dx, weights, x, 1, ROWS, 4, 1, 1, &difference_dropout);
+    reference_attention_backward(dx, weights, NULL, x, 1, ROWS, 4, 1, 1, &difference_dropout);
     reference_differences(slopes, x, COUNT, 1e-5, sum_of_shared_attention, &d);
     expect_same("dqkv of attention with one key and value head", dx, slopes, COUNT);
     double dw[COUNT];

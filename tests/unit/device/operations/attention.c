@@ -31,7 +31,7 @@ static void set_scores(float *qkv, uint64_t *random, const int64_t shape[5], flo
     for (int64_t i = 0; i < shape[0] * shape[1] * row; i++) {
         const int64_t at = i % row; /* queries, keys, then values */
         if (magnitude != EXTREME)
-            qkv[i] *= magnitude;
+            qkv[i] = representable(qkv[i] * magnitude);
         else if (at < keys)
             qkv[i] = at % width > 0 ? 0 : test_random_int(random, 0, 1) == 0 ? 20 : -20;
     }
@@ -48,7 +48,8 @@ static void check_attention(uint64_t *random, const int64_t shape[5], float magn
     float *const out = random_floats(random, count + rows), *const dqkv =
                                                                 random_floats(random, packed);
     set_scores(qkv, random, shape, magnitude);
-    void *const scratch                  = block(sluice_attention_scratch(samples, length, heads));
+    void *const scratch =
+        block(sluice_attention_scratch(samples, length, heads, kv_heads, width, operations->type));
     const sluice_attention args          = {NULL,  NULL,     qkv,   samples, length,
                                             heads, kv_heads, width, dropout};
     const sluice_attention_backward back = {NULL,    dout,   out,   out + count, qkv,   scratch,
@@ -57,12 +58,13 @@ static void check_attention(uint64_t *random, const int64_t shape[5], float magn
     double *const dout64 = reference_copy(dout, count), *const out64 = reference_zeros(count);
     double *const lse64 = reference_zeros(rows), *const dqkv64 = reference_zeros(packed);
     reference_attention(out64, lse64, qkv64, samples, length, heads, kv_heads, width, &dropout);
-    reference_attention_backward(dqkv64, dout64, qkv64, samples, length, heads, kv_heads, width,
-                                 &dropout);
     const char *const label = label_of("attention", shape, 5, (int)magnitude);
     run_on_every_team(out, count + rows, run_attention, &args, label);
     expect_close(label, "out", out, out64, count, rounding);
     expect_close(label, "lse", out + count, lse64, rows, 2e-6);
+    for (int64_t i = 0; i < count; i++) out64[i] = (double)out[i];
+    reference_attention_backward(dqkv64, dout64, in_bf16 ? out64 : NULL, qkv64, samples, length,
+                                 heads, kv_heads, width, &dropout);
     run_on_every_team(dqkv, packed, run_attention_backward, &back, label);
     expect_close(label, "dqkv", dqkv, dqkv64, packed, 2 * rounding);
     release(qkv), release(dout), release(out), release(dqkv), release(scratch);

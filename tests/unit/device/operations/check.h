@@ -10,10 +10,12 @@
 #include "tests/support/support.h"
 #include "tests/support/teams.h"
 
-extern bool on_cpu;
+extern bool on_cpu, in_bf16;
+extern const double bf16_rounding; /* relative, to nearest */
 
-/* Opens the teams of the named kind of device. */
-void open_checked(const char *device);
+/* Opens the teams of the named kind of device. In bf16 all arrays are floats all the same; random
+ * ones have numbers that bf16 has. */
+void open_checked(const char *device, sluice_precision precision);
 
 /* ---- arrays that the device can access ---- */
 /* Exactly as large as requested, so that a sanitizer or a guard page notices writes past the
@@ -21,6 +23,8 @@ void open_checked(const char *device);
 void *block(size_t bytes);
 void release(void *made);
 float *floats(int64_t count);
+/* The nearest number that the precision has. */
+float representable(float value);
 /* Uniform in -1 .. 1. */
 float *random_floats(uint64_t *random, int64_t count);
 int32_t *random_integers(uint64_t *random, int64_t count, int low, int high);

@@ -26,7 +26,7 @@ static void check_gates(uint64_t *random, const int64_t shape[2], float magnitud
     float *const x = random_floats(random, 2 * count), *const dy = random_floats(random, count);
     float *const y = random_floats(random, count), *const dx = random_floats(random, 2 * count);
     for (int64_t i = 0; i < 2 * count; i++)
-        if (i % (2 * hidden) < hidden) x[i] *= magnitude;
+        if (i % (2 * hidden) < hidden) x[i] = representable(x[i] * magnitude);
     const sluice_swiglu args          = {NULL, x, rows, hidden};
     const sluice_swiglu_backward back = {NULL, dy, x, rows, hidden};
     double *const x64                 = reference_copy(x, 2 * count);

@@ -102,7 +102,8 @@ static void expect_norm_backward(float *out, const float *old, const norm_case *
 static void check_norm(uint64_t *random, const int64_t shape[2], int flags) {
     const int64_t rows = shape[0], width = shape[1], count = rows * width, all = count + 2 * width;
     float *const x = random_floats(random, count), *const dy = random_floats(random, count);
-    for (int64_t i = 0; i < count; i++) x[i] += 3; /* a mean that does not get lost in rounding */
+    /* A mean that does not get lost in rounding. */
+    for (int64_t i = 0; i < count; i++) x[i] = representable(x[i] + 3);
     float *const gain = random_floats(random, width), *const bias = random_floats(random, width);
     float *const residual = random_floats(random, count), *const old = random_floats(random, all);
     float *const y = random_floats(random, count + 2 * rows), *const out = floats(all);

@@ -127,7 +127,7 @@ static void check_classifier(uint64_t *random, const int64_t shape[3], int flags
     float *const x = random_floats(random, x_count), *const w = random_floats(random, w_count);
     float *const old = random_floats(random, all), *const out = floats(all);
     int32_t *const targets = random_integers(random, rows, -1, (int)classes - 1);
-    void *const scratch    = block(sluice_classifier_scratch(rows, classes));
+    void *const scratch = block(sluice_classifier_scratch(rows, width, classes, operations->type));
     memcpy(out, old, (size_t)all * sizeof *out);
     if (flags & EXTREME) set_extremes(random, x, x_count, w, w_count);
     const head_case c = {.args  = {.x           = x,
@@ -201,7 +201,7 @@ void a_nan_reaches_the_loss(void **state) {
     targets[0] = 1;
     x[0]       = NAN;
     for (int i = 0; i < 20; i++) w[i] = 1;
-    assert_true(sluice_classifier_scratch(1, 20) <= 32 * sizeof *scratch);
+    assert_true(sluice_classifier_scratch(1, 1, 20, SLUICE_TYPE_F32) <= 32 * sizeof *scratch);
     const sluice_classifier args = {loss, dx, NULL, x, w, targets, scratch, 1, 1, 20, 1.0, true};
     assert_ok(done(operations->classifier(streams[0], &args)));
     assert_true(isnan(*loss) && isnan(*dx));
