@@ -51,7 +51,7 @@ EMU_DRIVER=0 refuse 2 "there is no NVIDIA driver here, or one older than CUDA $5
 # ---- options ----
 
 refuse 2 "--precision is 'fp8'; choose one of: fp32, tf32, bf16" "${train[@]}" --precision fp8
-refuse 1 "device cpu does not compute in tf32; it computes in: fp32" "${train[@]}" -p 1 --precision tf32
+refuse 1 "device cpu does not compute in tf32; it computes in: fp32, bf16" "${train[@]}" -p 1 --precision tf32
 refuse 1 "device cuda does not compute in bf16; it computes in: fp32, tf32" "${train[@]}" -p 1 --device cuda --precision bf16
 refuse 2 "there is no cuda:7: this machine has 2 cuda devices" "${train[@]}" --device cuda:7
 EMU_MEMORY_MIB=600 refuse 1 "ranks 0 to 1 on cuda:0 need 4.15 MiB and a reserve of 608.00 MiB, and it has 600.00 MiB available; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda

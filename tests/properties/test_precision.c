@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_precision.c -- training in bf16, on a test device: the theorem holds, every working copy
- * follows its master, and edges carry half the bytes.
+ * test_precision.c -- training in bf16: the theorem holds, every working copy follows its master,
+ * and edges carry half the bytes.
+ *
+ *   test_precision [cpu]   on the cpu; else on a test device, which can make mistakes
  */
 #include "tests/support/small_gpt.h"
 
@@ -10,10 +12,12 @@
 #include "tests/support/bf16_device.h"
 #include "tests/support/poison.h"
 
+static const sluice_device_ops *chosen_device;
+
 /* From now on small GPTs are trained on that device, in bf16 or in fp32. */
 static void choose(sluice_precision precision) {
     small_gpt.precision = precision;
-    small_gpt.parts     = (sluice__parts){.device = bf16_device()};
+    small_gpt.parts     = (sluice__parts){.device = chosen_device};
 }
 
 /* ---- the theorem ---- */
@@ -38,7 +42,7 @@ static void bf16_has_the_bits_of_a_plain_loop(void **state) {
     for (int kind = 0; kind < 8; kind++) {
         setting with = setting_of(kind);
         choose(SLUICE_PRECISION_BF16);
-        const outcome plain = train_plainly(&with, bf16_device());
+        const outcome plain = train_plainly(&with, chosen_device);
         if (small_gpt_steps() == STEPS && !(plain.loss[STEPS - 1] < plain.loss[0]))
             fail_msg("it does not learn");
         for (int k = 0; k < 4 * SCHEDULES * 3; k++) {
@@ -81,7 +85,7 @@ static void another_model_has_the_bits_of_a_plain_loop(void **state) {
         setting with = setting_of(kind % 8);
         choose(kind < 8 ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_BF16);
         small_gpt.make      = make_small_llama;
-        const outcome plain = train_plainly(&with, bf16_device());
+        const outcome plain = train_plainly(&with, chosen_device);
         if (small_gpt_steps() == STEPS && !(plain.loss[STEPS - 1] < plain.loss[0]))
             fail_msg("it does not learn");
         with.schedule         = schedules[kind % SCHEDULES].name;
@@ -103,7 +107,7 @@ static void dead_bytes_are_never_read(void **state) {
     for (int kind = 0; kind < 8; kind++) {
         setting with = setting_of(kind);
         choose(SLUICE_PRECISION_BF16);
-        const outcome plain   = train_plainly(&with, bf16_device());
+        const outcome plain   = train_plainly(&with, chosen_device);
         with.schedule         = names[kind % 4];
         with.ranks            = 1 + (kind + 1) % 4;
         with.recompute        = kind % 3 == 0 ? 6 : 0;
@@ -265,15 +269,21 @@ static void edges_carry_half_the_bytes(void **state) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    const bool on_cpu               = argc == 2 && strcmp(argv[1], "cpu") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bf16_has_the_bits_of_a_plain_loop),
         cmocka_unit_test(bf16_differs_from_fp32),
         cmocka_unit_test(another_model_has_the_bits_of_a_plain_loop),
         cmocka_unit_test(dead_bytes_are_never_read),
         cmocka_unit_test(working_copies_follow_their_masters),
-        cmocka_unit_test(wrong_working_copies_are_noticed),
         cmocka_unit_test(edges_carry_half_the_bytes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest of_the_device[] = {
+        cmocka_unit_test(wrong_working_copies_are_noticed),
+    };
+    if (argc > 1 && !on_cpu) return 2;
+    chosen_device    = on_cpu ? sluice_devices()[0] : bf16_device();
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + (on_cpu ? 0 : cmocka_run_group_tests(of_the_device, NULL, NULL));
 }

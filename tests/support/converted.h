@@ -34,8 +34,8 @@ void tensors_convert_back(const converted_tensor *list, int count, sluice_type t
 #define CACHE (copy.capacity * copy.kv_heads * copy.head_width)
 #define HEADS (copy.rows * (copy.heads + 2 * copy.kv_heads) * copy.head_width)
 
-/* Operations and their `void *` tensors, which are fields of `copy`, a copy of the arguments. Of an
- * embedding's positions only the first `length` are sure to exist. */
+/* Operations and their `void *` tensors, which are fields of `copy`, a copy of the arguments. An
+ * embedding has at least the first `length` positions. */
 /* clang-format off */
 #define CONVERTED_OPERATIONS(ROW) \
     ROW(matmul, sluice_matmul, TENSOR(c, copy.rows, copy.columns), TENSOR(a, copy.rows, copy.inner), \

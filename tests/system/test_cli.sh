@@ -217,14 +217,18 @@ has plan.txt "rank 0: arena 304.5 KiB (311808 bytes)"
 train again --ranks 2 --steps 4 --recompute full
 [ "$(digest_of again.txt)" = "$digest" ] || complain "recomputing: $(tail -1 again.txt)"
 
-# A precision that no device has yet: its memory can be planned, and training in it is refused by name.
+# bf16: its memory is planned, it trains, and its bits do not depend on the split; a precision of GPUs is refused by name.
 "$command" train "${little[@]}" --ranks 1 --explain-memory --precision bf16 >plan.txt || complain "a plan in bf16 exits with $?"
 has plan.txt "rank 0: arena 470.8 KiB (482048 bytes), live 470.8 KiB at its peak"
 has plan.txt "74.5 KiB  parameters"
 has plan.txt "41.5 KiB  copies of parameters that layers read"
 has plan.txt "149.0 KiB  optimizer state"
 has plan.txt "28.0 KiB  saved activations, until W"
-refuse_train 1 "device cpu does not compute in bf16; it computes in: fp32" --precision bf16
+refuse_train 1 "device cpu does not compute in tf32; it computes in: fp32, bf16" --precision tf32
+train halves --ranks 1 --steps 4 --precision bf16
+train halves-apart --ranks 3 --schedule zb1p --steps 4 --precision bf16
+cmp -s <(tail -n 1 halves.txt) <(tail -n 1 halves-apart.txt) || complain "in bf16 3 ranks end with '$(tail -n 1 halves-apart.txt)', 1 with '$(tail -n 1 halves.txt)'"
+has halves/state.json '"precision": "bf16"'
 
 # Dropout draws the same numbers in any split, and with recomputation; it is printed, and saved.
 train drops --ranks 1 --steps 4 --dropout 0.3

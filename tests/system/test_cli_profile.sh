@@ -18,7 +18,7 @@ refuse 2 "--microbatch is '0'; give a whole number from 1 to 1048576" profile "$
 refuse 2 "micro-batches of 2 samples are listed twice" profile "${tiny[@]}" -o p.json --microbatch 2,2
 refuse 2 "--seq 64 is longer than the 32 positions of tiny.json; give at most 32" profile tiny.json --seq 64 -o p.json
 refuse 2 "device virtual computes nothing, so that there is nothing to measure" profile "${tiny[@]}" -o p.json --device virtual
-refuse 1 "device cpu does not compute in bf16; it computes in: fp32" profile "${tiny[@]}" -o p.json --precision bf16
+refuse 1 "device cpu does not compute in tf32; it computes in: fp32, bf16" profile "${tiny[@]}" -o p.json --precision tf32
 refuse 2 "--ranks is '0'; give a whole number from 1 to 4096" profile "${tiny[@]}" -o p.json --ranks 0
 [ -e p.json ] && complain "a refusal leaves p.json behind"
 "$command" profile "${tiny[@]}" -o none/p.json 2>err.txt && complain "a file in no folder is written"

@@ -9,11 +9,9 @@
 #include <math.h>
 
 #include "runtime/device/arguments.h"
-#include "runtime/device/cpu/bf16.h"
+#include "runtime/device/cpu/attention_blocks.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/vexp.h"
-
-enum { KEYS = 256 }; /* of a block */
 
 /* A head's softmax so far. */
 typedef struct softmax {
@@ -66,7 +64,7 @@ typedef struct cached_job {
 /* A thread's floats for bf16: a query, its result, and keys or values. */
 typedef struct wide {
     float *query, *out, *rows;
-    int64_t most; /* rows that fit */
+    int64_t limit; /* rows that fit */
 } wide;
 
 static wide wide_of(const cached_job *job, int thread) {
@@ -93,7 +91,7 @@ static void attend(const cached_job *job, int64_t i, int64_t h, const wide *in) 
     const int64_t width = a->head_width, all = a->kv_heads * width;
     const int64_t kv    = h / (a->heads / a->kv_heads) * width;
     const int64_t count = a->position + i + 1,
-                  most  = job->type == SLUICE_TYPE_F32 ? KEYS : in->most;
+                  limit = job->type == SLUICE_TYPE_F32 ? KEYS : in->limit;
     const void *const row =
         sluice__element(a->qkv, job->type, i * (a->heads + 2 * a->kv_heads) * width + h * width);
     const sluice__result out =
@@ -106,8 +104,8 @@ static void attend(const cached_job *job, int64_t i, int64_t h, const wide *in) 
         q = in->query;
     }
     memset(out.at, 0, (size_t)width * sizeof *out.at);
-    for (int64_t key = 0; key < count; key += most) {
-        const int64_t keys = sluice__min(most, count - key), first = key * all + kv;
+    for (int64_t key = 0; key < count; key += limit) {
+        const int64_t keys = sluice__min(limit, count - key), first = key * all + kv;
         int64_t k_stride = all, v_stride = all;
         const float *const k = rows_at(job, a->keys, first, keys, &k_stride, in);
         score(scores, q, k, k_stride, width, keys, 1 / sqrtf((float)width));

@@ -10,10 +10,8 @@
 #include "runtime/device/cpu/transpose.h"
 
 enum {
-    ROWS    = 512, /* of c at a time, */
-    COLUMNS = 512,
-    ALIGN   = 16, /* of the inner dimension, */
-    TURNED  = 64  /* and what is transposed at a time, either way */
+    ALIGN  = 16, /* of the inner dimension */
+    TURNED = 64  /* what is transposed at a time, either way */
 };
 
 /* to (rows, columns): from is that, or (columns, rows) if it is transposed. */
@@ -34,8 +32,7 @@ static void widen_block(float *to, int64_t to_stride, const uint16_t *from, int6
         }
 }
 
-/* A part of op(a) or op(b), (rows, columns) from (row, column) on, as floats; where it is fp32
- * already, in its place. */
+/* op(a) or op(b), or a part of it. */
 typedef struct operand {
     const float *fp32;
     const uint16_t *bf16; /* in place of fp32; NULL: it is not */
@@ -43,6 +40,7 @@ typedef struct operand {
     bool transposed;
 } operand;
 
+/* (rows, columns) from (row, column) on, as floats: of a matrix in fp32 those that it has. */
 static operand part_of(const operand *whole, int64_t row, int64_t column, int64_t rows,
                        int64_t columns, float *space) {
     operand part = *whole;
@@ -56,29 +54,27 @@ static operand part_of(const operand *whole, int64_t row, int64_t column, int64_
     return (operand){space, NULL, columns, false};
 }
 
-/* How much of the inner dimension fits with so many rows and columns. */
+/* How much of the inner dimension fits with so many rows and columns, which are at least 1. */
 static int64_t depth_of(int64_t rows, int64_t columns, int64_t inner) {
     const int64_t fit = sluice__min(SLUICE__WIDE_A / rows, SLUICE__WIDE_B / columns);
     return fit < inner ? fit / ALIGN * ALIGN : inner;
 }
 
-static bool multiply_block(const sluice__blas *blas, const sluice__product *p, int64_t row,
-                           int64_t column, float *space) {
-    const operand a       = {p->a, p->a_bf16, p->a_stride, p->transpose_a},
-                  b       = {p->b, p->b_bf16, p->b_stride, p->transpose_b};
-    const int64_t rows    = sluice__min(ROWS, p->rows - row),
-                  columns = sluice__min(COLUMNS, p->columns - column),
-                  depth   = depth_of(rows, columns, p->inner);
-    float *const wide     = space + SLUICE__PANEL;
+bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product *p, float *space) {
+    const operand a     = {p->a, p->a_bf16, p->a_stride, p->transpose_a},
+                  b     = {p->b, p->b_bf16, p->b_stride, p->transpose_b};
+    const int64_t depth = depth_of(p->rows, p->columns, p->inner);
+    float *const wide   = space + SLUICE__PANEL;
+    if (p->inner <= 0) sluice__scale_result(p, p->beta);
     for (int64_t k = 0; k < p->inner; k += depth) {
         const int64_t inner        = sluice__min(depth, p->inner - k);
-        const operand left         = part_of(&a, row, k, rows, inner, wide),
-                      right        = part_of(&b, k, column, inner, columns, wide + SLUICE__WIDE_A);
-        const sluice__product part = {.c           = p->c + row * p->c_stride + column,
+        const operand left         = part_of(&a, 0, k, p->rows, inner, wide),
+                      right        = part_of(&b, k, 0, inner, p->columns, wide + SLUICE__WIDE_A);
+        const sluice__product part = {.c           = p->c,
                                       .a           = left.fp32,
                                       .b           = right.fp32,
-                                      .rows        = rows,
-                                      .columns     = columns,
+                                      .rows        = p->rows,
+                                      .columns     = p->columns,
                                       .inner       = inner,
                                       .c_stride    = p->c_stride,
                                       .a_stride    = left.stride,
@@ -89,13 +85,5 @@ static bool multiply_block(const sluice__blas *blas, const sluice__product *p, i
                                       .transpose_b = right.transposed};
         if (!sluice__multiply_with(blas, &part, space)) return false;
     }
-    return true;
-}
-
-bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product *p, float *space) {
-    if (p->inner <= 0) sluice__scale_result(p, p->beta);
-    for (int64_t row = 0; row < p->rows; row += ROWS)
-        for (int64_t column = 0; column < p->columns; column += COLUMNS)
-            if (!multiply_block(blas, p, row, column, space)) return false;
     return true;
 }

@@ -69,9 +69,6 @@ enum { SLUICE__DRAWN = 64 }; /* factors of dropout that are drawn together */
  * of 4, on, of sample `sample` of the micro-batch. */
 void sluice__draw_factors(float *factors, const sluice_dropout *dropout, int64_t sample,
                           int64_t element);
-/* E_UNSUPPORTED: a block of queries, or a query and its key, does not fit where results are kept
- * until they are bf16. */
-sluice_status sluice__check_head_width(int64_t width, sluice_type type);
 /* Multiply `count` floats on the calling thread. */
 void sluice__scale(float *x, float by, int64_t count);
 /* Set `count` floats to zero, shared among the team. */

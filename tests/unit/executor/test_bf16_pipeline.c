@@ -268,30 +268,6 @@ static void a_plan_for_something_else_is_refused(void **state) {
     sluice_model_free(model);
 }
 
-/* Those that compute; CUDA, too: tests/cuda/test_plugin.sh. */
-static void built_in_devices_refuse_bf16(void **state) {
-    (void)state;
-    sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
-    sluice_schedule *schedule     = NULL;
-    sluice_model *const model     = make_model();
-    sluice_pipeline *pipeline     = NULL;
-    assert_ok(sluice_schedule_generate(&schedule, "gpipe", &shape));
-    for (int d = 0; sluice_devices()[d]; d++) {
-        const char *const name = sluice_devices()[d]->name;
-        if (strcmp(name, "virtual") == 0) continue;
-        sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
-        char says[64];
-        (void)snprintf(says, sizeof says, "device %s does not compute in bf16", name);
-        options.device    = name;
-        options.precision = SLUICE_PRECISION_BF16;
-        assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
-                       SLUICE_E_UNSUPPORTED, says);
-        assert_string_equal(sluice_last_error()->hint, "it computes in: fp32");
-    }
-    sluice_schedule_free(schedule);
-    sluice_model_free(model);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float_inputs_enter_rounded),
@@ -300,7 +276,6 @@ int main(void) {
         cmocka_unit_test(the_memory_limit_depends_on_the_precision),
         cmocka_unit_test(other_precisions_are_refused_by_name),
         cmocka_unit_test(a_plan_for_something_else_is_refused),
-        cmocka_unit_test(built_in_devices_refuse_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

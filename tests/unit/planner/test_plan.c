@@ -196,9 +196,11 @@ static void a_pipeline_refuses_a_plan_for_something_else(void **state) {
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
     assert_refused(sluice_pipeline_open(&pipeline, plan, &options), SLUICE_E_ARGUMENT,
                    "the plan is for bf16, and the options say fp32");
-    options.precision = SLUICE_PRECISION_BF16;
+    sluice_plan_free(plan);
+    planned.precision = options.precision = SLUICE_PRECISION_TF32;
+    assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
     assert_refused(sluice_pipeline_open(&pipeline, plan, &options), SLUICE_E_UNSUPPORTED,
-                   "device cpu does not compute in bf16");
+                   "device cpu does not compute in tf32");
     sluice_plan_free(plan);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
