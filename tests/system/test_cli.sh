@@ -219,7 +219,7 @@ train again --ranks 2 --steps 4 --recompute full
 
 # bf16: its memory is planned, it trains, and its bits do not depend on the split; a precision of GPUs is refused by name.
 "$command" train "${little[@]}" --ranks 1 --explain-memory --precision bf16 >plan.txt || complain "a plan in bf16 exits with $?"
-has plan.txt "rank 0: arena XX"
+has plan.txt "rank 0: arena 472.8 KiB (484096 bytes), live 472.8 KiB at its peak"
 has plan.txt "74.5 KiB  parameters"
 has plan.txt "41.5 KiB  copies of parameters that layers read"
 has plan.txt "149.0 KiB  optimizer state"
