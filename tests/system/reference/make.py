@@ -3,9 +3,10 @@
 and a tiny model of each other family, trained for 10 steps by PyTorch with Hugging Face's own classes.
 
     python3 tests/system/reference/make.py tokens                 writes tokens.bin
-    build/dev/tests/reference_windows tests/system/reference/tokens.bin 16 4 10 1 > tests/system/reference/windows.json
+    build/dev/tests/reference_windows tests/system/reference/tokens.bin 16 4 20 1 > tests/system/reference/windows.json
     python3 tests/system/reference/make.py train                  writes the GPT-2s and reference.json
     python3 tests/system/reference/make.py families               writes the others and families.json
+    python3 tests/system/reference/make.py bf16                   writes bf16.json: all of them again, in bf16
 
 Needs torch, transformers, safetensors and numpy.
 """
@@ -17,7 +18,7 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VOCABULARY, POSITIONS, WIDTH, LAYERS, HEADS = 80, 24, 32, 2, 4
-SEQ, BATCH, STEPS, SEED = 16, 4, 10, 1
+SEQ, BATCH, STEPS, BF16_STEPS, SEED = 16, 4, 10, 20, 1
 LR, BETAS, EPSILON, DECAY, CLIP = 1e-3, (0.9, 0.95), 1e-8, 0.1, 2.0
 
 
@@ -36,12 +37,12 @@ def write_tokens():
         file.write(header.tobytes() + tokens.tobytes())
 
 
-def read_batches():
+def read_batches(steps):
     import torch
     with open(path("tokens.bin"), "rb") as file:
         tokens = np.frombuffer(file.read()[1024:], "<u2").astype(np.int64)
     with open(path("windows.json")) as file:
-        for windows in json.load(file):
+        for windows in json.load(file)[:steps]:
             rows = torch.tensor(np.stack([tokens[w * SEQ:w * SEQ + SEQ + 1] for w in windows]))
             yield rows[:, :-1], rows[:, 1:]
 
@@ -67,15 +68,20 @@ def randomize(model):
     return model
 
 
-def train(model):
+def make_optimizer(model):
     import torch
     matrices = [p for p in model.parameters() if p.ndim >= 2]
     vectors = [p for p in model.parameters() if p.ndim < 2]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": DECAY},
-                                   {"params": vectors, "weight_decay": 0.0}],
-                                  lr=LR, betas=BETAS, eps=EPSILON)
+    return torch.optim.AdamW([{"params": matrices, "weight_decay": DECAY},
+                              {"params": vectors, "weight_decay": 0.0}],
+                             lr=LR, betas=BETAS, eps=EPSILON)
+
+
+def train(model):
+    import torch
+    optimizer = make_optimizer(model)
     losses, norms = [], []
-    for inputs, targets in read_batches():
+    for inputs, targets in read_batches(STEPS):
         logits = model(inputs).logits
         loss = torch.nn.functional.cross_entropy(logits.reshape(-1, VOCABULARY),
                                                  targets.reshape(-1))
@@ -161,4 +167,48 @@ def write_families():
     write_json("families.json", result)
 
 
-{"tokens": write_tokens, "train": write_reference, "families": write_families}[sys.argv[1]]()
+# ---- the same in bf16: copies of fp32 masters compute, and their gradients change the masters ----
+
+
+def copy_parameters(to, source):
+    import torch
+    with torch.no_grad():
+        for a, b in zip(to.parameters(), source.parameters()):
+            a.copy_(b)
+
+
+def train_in_bf16(masters):
+    """As train(), by a model whose parameters, activations and their gradients are bf16."""
+    import copy
+    import torch
+    model = copy.deepcopy(masters).to(torch.bfloat16)
+    optimizer = make_optimizer(masters)
+    losses, norms = [], []
+    for inputs, targets in read_batches(BF16_STEPS):
+        copy_parameters(model, masters)
+        logits = model(inputs).logits
+        loss = torch.nn.functional.cross_entropy(logits.float().reshape(-1, VOCABULARY), targets.reshape(-1))
+        model.zero_grad()
+        loss.backward()
+        for master, small in zip(masters.parameters(), model.parameters()):
+            master.grad = small.grad.float()
+        norm = torch.nn.utils.clip_grad_norm_(masters.parameters(), CLIP)
+        optimizer.step()
+        losses.append(loss.item())
+        norms.append(norm.item())
+    return {"loss": losses, "norm": norms}
+
+
+def write_bf16():
+    import torch
+    import transformers
+    result = {**describe_run(), "steps": BF16_STEPS}
+    for name in ("tied", "untied", *FAMILIES):
+        model = transformers.AutoModelForCausalLM.from_pretrained(path(name), dtype=torch.float32,
+                                                                  attn_implementation="eager")
+        result[name] = train_in_bf16(model.train())
+    write_json("bf16.json", result)
+
+
+{"tokens": write_tokens, "train": write_reference, "families": write_families,
+ "bf16": write_bf16}[sys.argv[1]]()
