@@ -115,8 +115,8 @@ static void every_family_trains_as_in_pytorch(void **state) {
 static void all_train_in_bf16_as_in_pytorch(void **state) {
     (void)state;
     static const run runs[] = {
-        {"--precision bf16 --ranks 1 --microbatches 1", 20, 2e-2, 5e-2},
-        {"--precision bf16 --ranks 2 --microbatches 4 --schedule zb1p", 20, 2e-2, 5e-2}};
+        {"--precision bf16 --ranks 1 --microbatches 1", 20, 2e-3, 2e-2},
+        {"--precision bf16 --ranks 2 --microbatches 4 --schedule zb1p", 20, 2e-3, 2e-2}};
     compare_all(REFERENCE "/bf16.json", FAMILIES + 2, runs, 2);
 }
 

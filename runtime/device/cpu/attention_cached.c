@@ -6,6 +6,7 @@
  * call's rows are: its bits depend on nothing but its own row and the cache. Decoding is bound by
  * reading the cache, which is read once; a prompt's rows find it in the processor's caches.
  */
+#include <assert.h>
 #include <math.h>
 
 #include "runtime/device/arguments.h"
@@ -99,6 +100,7 @@ static void attend(const cached_job *job, int64_t i, int64_t h, const wide *in) 
     const float *q = row;
     softmax state  = {-3e38F, 0};
     float scores[KEYS], shrink = 1;
+    assert(limit > 0);
     if (job->type == SLUICE_TYPE_BF16) {
         sluice__widen(in->query, row, width);
         q = in->query;

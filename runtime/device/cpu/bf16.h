@@ -22,8 +22,9 @@ void sluice__widen_rows(float *to, int64_t to_stride, const uint16_t *from, int6
 void sluice__narrow_rows(uint16_t *to, int64_t to_stride, const float *from, int64_t from_stride,
                          int64_t rows, int64_t columns);
 
-/* Where element `index` is. */
+/* Where element `index` is; NULL if there is no tensor. */
 static inline const void *sluice__element(const void *tensor, sluice_type type, int64_t index) {
+    if (!tensor) return NULL;
     return (const char *)tensor + index * (int64_t)sluice_type_bytes(type);
 }
 

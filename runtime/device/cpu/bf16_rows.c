@@ -146,8 +146,8 @@ static sluice_status choose_rows(rowwise *op) {
     enum { CACHED = 48 << 10 /* floats */, SPACE = SLUICE__WORKSPACE };
     int64_t row = 0, fixed = 0;
     for (const tensor *t = op->tensors; t->use; t++) {
-        row += t->use & (READ | WRITTEN) ? t->columns : 0;
-        fixed += t->use & (SHARED | SCRATCH) ? t->columns : 0;
+        row += (t->use & (READ | WRITTEN)) ? t->columns : 0;
+        fixed += (t->use & (SHARED | SCRATCH)) ? t->columns : 0;
     }
     if (row + fixed > SPACE)
         return sluice__fail(SLUICE_E_UNSUPPORTED,

@@ -79,13 +79,14 @@ static void start_widened(const sluice__result *y, const sluice_linear *args,
                           const sluice__tile *tile) {
     float bias[TILE_COLUMNS];
     const uint16_t *const residual = args->residual;
-    if (args->b) sluice__widen(bias, (const uint16_t *)args->b + tile->column, tile->columns);
     if (residual)
         sluice__widen_rows(y->at, y->stride, residual + tile->row * args->outputs + tile->column,
                            args->outputs, tile->rows, tile->columns);
-    for (int64_t i = 0; i < tile->rows && args->b; i++) {
+    if (!args->b) return;
+    sluice__widen(bias, (const uint16_t *)args->b + tile->column, tile->columns);
+    for (int64_t i = 0; i < tile->rows; i++) {
         float *const row = y->at + i * y->stride;
-        start_tile(row, bias, residual ? row : NULL, tile->columns, 1, tile->columns);
+        for (int64_t j = 0; j < tile->columns; j++) row[j] = (residual ? row[j] : 0) + bias[j];
     }
 }
 

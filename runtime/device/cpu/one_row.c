@@ -118,10 +118,11 @@ void sluice__multiply_row(const sluice__product *product, float *space) {
     }
     p.a      = space + SLUICE__PANEL;
     p.a_bf16 = NULL;
-    for (int64_t k = 0; k == 0 || k < product->inner; k += fit, p.beta = 1) {
+    for (int64_t k = 0; k == 0 || k < product->inner; k += fit) {
         p.inner  = sluice__min(fit, product->inner - k);
         p.b_bf16 = product->b_bf16 + (p.transpose_b ? k : k * p.b_stride);
         sluice__widen((float *)p.a, product->a_bf16 + k, p.inner);
         multiply(&p);
+        p.beta = 1;
     }
 }

@@ -112,7 +112,6 @@ static part part_at(const sluice_update_tensor *tensor, sluice_type type, int64_
                            .gradient = tensor->gradient + first,
                            .count    = sluice__min(BLOCK, tensor->count - first),
                            .decays   = tensor->decays};
-    if (!tensor->working) p.working = NULL;
     for (int s = 0; s < SLUICE_UPDATE_STATES; s++)
         p.states[s] = tensor->states[s] ? tensor->states[s] + first : NULL;
     return p;
