@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what is missing, lint, build (with clang, too), and run every test three times: under ASan
+# Install what is missing, lint, build (the library with clang, too), and run every test three times: under ASan
 # and UBSan, under TSan with a plain matrix product (GPUs are emulated in all three), and as a release.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ cuda=AUTO
 presets=(dev clang asan tsan release)
 for preset in "${presets[@]}"; do
     options=(-DSLUICE_TESTS=ON -DSLUICE_BENCH=ON)
+    [ "$preset" = clang ] && options=(-DSLUICE_TESTS=OFF -DSLUICE_BENCH=OFF) # clang-tidy gives clang's warnings for those
     [ "$preset" = release ] && options+=(-DSLUICE_CUDA=$cuda)
     echo "== build: $preset"
     mkdir -p "build/$preset"

@@ -16,6 +16,11 @@
 
 static int selected; /* another selection for another transport */
 
+/* Of so many cases one; with a sanitizer, which makes each ten times as long, half as many. */
+static int one_in(int cases) {
+    return test_is_sanitized() ? 2 * cases : cases;
+}
+
 static void the_bits_are_the_same_in_any_split(void **state) {
     (void)state;
     static const int ranks[]             = {1, 2, 3, 5};
@@ -35,7 +40,7 @@ static void the_bits_are_the_same_in_any_split(void **state) {
             with.schedule                     = schedules[k / 2 % 2];
             with.threads                      = 1 + k % 2;
             with.recompute                    = recompute[k / 16];
-            if (!everything && (k + kind) % 7 != selected) continue;
+            if (!everything && (k + kind) % one_in(7) != selected) continue;
             const outcome other = train(&with);
             assert_same(&one, &other, &with);
             runs++;
@@ -142,7 +147,7 @@ static void compare_schedules(const setting *base, int kind, int *runs, int *rou
                     with.chunks    = v;
                     with.recompute = recompute[k];
                     with.threads   = 1 + (p + k) % 2;
-                    if (!getenv("SLUICE_LONG") && pick++ % 19 != selected) continue;
+                    if (!getenv("SLUICE_LONG") && pick++ % one_in(19) != selected) continue;
                     sluice_schedule *schedule =
                         make_chunked_schedule(*name, p, v, with.microbatches);
                     if (sluice_schedule_trains(schedule)) {
@@ -163,7 +168,7 @@ static void compare_every_schedule(int kinds) {
         compare_schedules(&base, kind, &runs, &rounded);
     }
     print_message("%d runs compared, %d of them to rounding\n", runs, rounded);
-    const int min_runs = 50 * kinds / 8, min_rounded = 5 * kinds / 8;
+    const int min_runs = 400 * kinds / one_in(8) / 8, min_rounded = 40 * kinds / one_in(8) / 8;
     if (runs < min_runs || rounded < min_rounded || rounded > runs / 2)
         fail_msg("of %d runs %d are compared to rounding; at least %d runs, of these %d and at "
                  "most half, are expected",

@@ -3,15 +3,7 @@
 #ifndef SLUICE_TESTS_EMULATION_SANITIZE_H
 #define SLUICE_TESTS_EMULATION_SANITIZE_H
 
-#if defined(__SANITIZE_ADDRESS__)
-#define EMU__ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define EMU__ASAN 1
-#endif
-#endif
-
-#ifdef EMU__ASAN
+#ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #define emu__poison(at, bytes)                  __asan_poison_memory_region(at, bytes)
