@@ -30,21 +30,17 @@ static double difference_of(float got, double expected) {
     return isnan(difference) ? INFINITY : difference;
 }
 
-int64_t reference_worst(const float *got, const double *expected, int64_t count) {
-    int64_t worst = 0;
-    for (int64_t i = 1; i < count; i++)
-        if (difference_of(got[i], expected[i]) > difference_of(got[worst], expected[worst]))
-            worst = i;
-    return worst;
+double reference_largest(const double *expected, int64_t count) {
+    double largest = 0.01;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(expected[i]));
+    return largest;
 }
 
 double reference_distance(const float *got, const double *expected, int64_t count) {
-    double largest = 0.01, distance = 0;
-    for (int64_t i = 0; i < count; i++) {
+    double distance = 0;
+    for (int64_t i = 0; i < count; i++)
         distance = fmax(distance, difference_of(got[i], expected[i]));
-        largest  = fmax(largest, fabs(expected[i]));
-    }
-    return distance / largest;
+    return distance / reference_largest(expected, count);
 }
 
 /* ---- dropout ---- */

@@ -21,8 +21,8 @@ double *reference_copy(const float *from, int64_t count);
  * smaller: operands are about 1, and sums that cancel to less have no more digits.
  */
 double reference_distance(const float *got, const double *expected, int64_t count);
-/* The element that differs most; 0 of none. */
-int64_t reference_worst(const float *got, const double *expected, int64_t count);
+/* That magnitude. */
+double reference_largest(const double *expected, int64_t count);
 
 /* ---- dropout ---- */
 /* x, in place: (samples, elements). */

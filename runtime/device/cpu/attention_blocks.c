@@ -116,7 +116,8 @@ void sluice__add_to_queries(const sluice__result *to, const float *scores,
 sluice_status sluice__check_head_width(int64_t width, sluice_type type) {
     enum { WIDEST = SLUICE__RESULTS / QUERIES };
     if (type == SLUICE_TYPE_F32 || width <= WIDEST) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_UNSUPPORTED,
-                        "heads are %" PRId64 " wide, and attention in bf16 goes up to %d", width,
-                        WIDEST);
+    const sluice_status status = sluice__fail(
+        SLUICE_E_UNSUPPORTED, "heads are %" PRId64 " wide, and attention in bf16 goes up to %d",
+        width, WIDEST);
+    return sluice__hint(status, "use more heads, or --precision fp32");
 }

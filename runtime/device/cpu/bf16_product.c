@@ -4,14 +4,17 @@
  * by row, whichever way it was stored, and the library multiplies these. Blocks depend on the shape
  * alone; sums over the inner dimension stay in fp32.
  */
+#include <assert.h>
+
 #include "runtime/device/blocks.h"
 #include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/transpose.h"
 
 enum {
-    ALIGN  = 16, /* of the inner dimension */
-    TURNED = 64  /* what is transposed at a time, either way */
+    ALIGN   = 16,  /* of the inner dimension */
+    COLUMNS = 512, /* at a time: with so many rows, some of the inner dimension fits */
+    TURNED  = 64   /* what is transposed at a time, either way */
 };
 
 /* to (rows, columns): from is that, or (columns, rows) if it is transposed. */
@@ -60,21 +63,24 @@ static int64_t depth_of(int64_t rows, int64_t columns, int64_t inner) {
     return fit < inner ? fit / ALIGN * ALIGN : inner;
 }
 
-bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product *p, float *space) {
-    const operand a     = {p->a, p->a_bf16, p->a_stride, p->transpose_a},
-                  b     = {p->b, p->b_bf16, p->b_stride, p->transpose_b};
-    const int64_t depth = depth_of(p->rows, p->columns, p->inner);
-    float *const wide   = space + SLUICE__PANEL;
-    if (p->inner <= 0) sluice__scale_result(p, p->beta);
+/* Columns from `column` on. */
+static bool multiply_columns(const sluice__blas *blas, const sluice__product *p, int64_t column,
+                             float *space) {
+    const operand a       = {p->a, p->a_bf16, p->a_stride, p->transpose_a},
+                  b       = {p->b, p->b_bf16, p->b_stride, p->transpose_b};
+    const int64_t columns = sluice__min(COLUMNS, p->columns - column),
+                  depth   = depth_of(p->rows, columns, p->inner);
+    float *const wide     = space + SLUICE__PANEL;
+    assert(depth > 0);
     for (int64_t k = 0; k < p->inner; k += depth) {
         const int64_t inner        = sluice__min(depth, p->inner - k);
         const operand left         = part_of(&a, 0, k, p->rows, inner, wide),
-                      right        = part_of(&b, k, 0, inner, p->columns, wide + SLUICE__WIDE_A);
-        const sluice__product part = {.c           = p->c,
+                      right        = part_of(&b, k, column, inner, columns, wide + SLUICE__WIDE_A);
+        const sluice__product part = {.c           = p->c + column,
                                       .a           = left.fp32,
                                       .b           = right.fp32,
                                       .rows        = p->rows,
-                                      .columns     = p->columns,
+                                      .columns     = columns,
                                       .inner       = inner,
                                       .c_stride    = p->c_stride,
                                       .a_stride    = left.stride,
@@ -85,5 +91,15 @@ bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product 
                                       .transpose_b = right.transposed};
         if (!sluice__multiply_with(blas, &part, space)) return false;
     }
+    return true;
+}
+
+bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product *p, float *space) {
+    if (p->inner <= 0) {
+        sluice__scale_result(p, p->beta);
+        return true;
+    }
+    for (int64_t column = 0; column < p->columns; column += COLUMNS)
+        if (!multiply_columns(blas, p, column, space)) return false;
     return true;
 }

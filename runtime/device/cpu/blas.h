@@ -81,7 +81,7 @@ void sluice__blas_use_one_thread(void);
 
 /* Of fp32 matrices. False: out of memory, and `c` is undefined. */
 bool sluice__multiply_with(const sluice__blas *blas, const sluice__product *product, float *panel);
-/* Of which one or both are bf16, with 1 to 512 rows and as many columns; `space`:
+/* Of which one or both are bf16, with 1 to 512 rows; `space`:
  * SLUICE__PRODUCT_SPACE floats, as a panel. */
 bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product *product,
                                 float *space);

@@ -101,13 +101,16 @@ void attention_bears_extreme_scores(void **state) {
 
 void heads_too_wide_for_a_device_are_refused(void **state) {
     (void)state;
+    const int64_t width         = on_cpu ? 1025 : 257;
     const sluice_attention args = {
-        .samples = 1, .length = 1, .heads = 1, .kv_heads = 1, .head_width = 257};
+        .samples = 1, .length = 1, .heads = 1, .kv_heads = 1, .head_width = width};
     const sluice_attention_backward back = {
-        .samples = 1, .length = 1, .heads = 1, .kv_heads = 1, .head_width = 257};
-    static const char what[] = "heads are 257 wide, and attention on cuda goes up to 256";
-    if (on_cpu) return; /* takes any */
+        .samples = 1, .length = 1, .heads = 1, .kv_heads = 1, .head_width = width};
+    const char *const what = on_cpu ? "heads are 1025 wide, and attention in bf16 goes up to 1024"
+                                    : "heads are 257 wide, and attention on cuda goes up to 256";
+    if (on_cpu && !in_bf16) return; /* takes any */
     assert_refused(operations->attention(streams[0], &args), SLUICE_E_UNSUPPORTED, what);
-    assert_string_equal(sluice_last_error()->hint, "use more heads, or --device cpu");
+    assert_string_equal(sluice_last_error()->hint, on_cpu ? "use more heads, or --precision fp32"
+                                                          : "use more heads, or --device cpu");
     assert_refused(operations->attention_backward(streams[0], &back), SLUICE_E_UNSUPPORTED, what);
 }

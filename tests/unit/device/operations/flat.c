@@ -147,7 +147,7 @@ void squared_error_agrees(void **state) {
             expected += 0.25 * error * error;
             if (count % 2)
                 assert_true(fabs((double)out[2 + i] - 0.5 * error) <=
-                            (in_bf16 ? bf16_rounding * fabs(error) : 1e-6));
+                            1e-6 + (in_bf16 ? bf16_rounding * fabs(0.5 * error) : 0));
         }
         if (!(fabs(loss - expected) <= 1e-7 * expected))
             fail_msg("squared_error of %lld: %.12g, expected %.12g", (long long)count, loss,
