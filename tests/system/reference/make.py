@@ -182,6 +182,8 @@ def train_in_bf16(masters):
     import copy
     import torch
     model = copy.deepcopy(masters).to(torch.bfloat16)
+    for buffer, exact in zip(model.buffers(), masters.buffers()):
+        buffer.data = exact.clone()  # frequencies of rotary positions stay fp32, as where a model is loaded in bf16
     optimizer = make_optimizer(masters)
     losses, norms = [], []
     for inputs, targets in read_batches(BF16_STEPS):
