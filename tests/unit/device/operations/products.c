@@ -42,9 +42,9 @@ static void check_matmul(uint64_t *random, const int64_t shape[3], int flags) {
 
 void matmul_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][3] = {{1, 1, 1},    {0, 3, 2},     {3, 0, 2},
-                                        {5, 4, 0},    {33, 17, 129}, {130, 65, 7},
-                                        {7, 600, 31}, {1, 700, 130}, {1, 300, 37}};
+    static const int64_t shapes[][3] = {{1, 1, 1},     {0, 3, 2},     {3, 0, 2},    {5, 4, 0},
+                                        {33, 17, 129}, {130, 65, 7},  {7, 600, 31}, {1, 700, 130},
+                                        {1, 300, 37},  {65, 40, 2100}};
     uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 8; flags++) check_matmul(&random, shapes[s], flags);
