@@ -36,9 +36,11 @@ static sluice_status prepare(int threads, const char *name) {
 }
 
 static sluice_status alloc_workspaces(sluice_device *device, int threads) {
-    const size_t floats = (size_t)threads * SLUICE__WORKSPACE + SLUICE__TURNED;
-    const size_t bytes  = floats * sizeof *device->workspaces;
-    SLUICE__TRY(sluice__alloc(&device->block, 1, bytes + CACHE_LINE));
+    const size_t floats        = (size_t)threads * SLUICE__WORKSPACE + SLUICE__TURNED;
+    const size_t bytes         = floats * sizeof *device->workspaces;
+    const sluice_status status = sluice__alloc(&device->block, 1, bytes + CACHE_LINE);
+    if (status != SLUICE_OK)
+        return sluice__hint_limit(status, "use fewer ranks, or fewer threads of each");
     char *const block  = device->block;
     device->turned     = (float *)(block + (CACHE_LINE - (uintptr_t)block % CACHE_LINE));
     device->workspaces = device->turned + SLUICE__TURNED;
