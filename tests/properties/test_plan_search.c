@@ -10,7 +10,7 @@
 #include "sluice/plan_search.h"
 
 #ifndef SLUICE_TRIALS
-#define SLUICE_TRIALS 24
+#define SLUICE_TRIALS 40
 #endif
 enum { TRIALS = SLUICE_TRIALS, MAX_LAYERS = 10, BATCH = 8, SIZES = 3 };
 
