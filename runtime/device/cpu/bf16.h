@@ -8,6 +8,7 @@
 #ifndef SLUICE_DEVICE_CPU_BF16_H
 #define SLUICE_DEVICE_CPU_BF16_H
 
+#include "runtime/base/convert.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/loops.h"
 #include "sluice/tensor.h"
@@ -65,7 +66,7 @@ static inline void sluice__set_b(sluice__product *product, const void *b, sluice
     product->b_bf16 = type == SLUICE_TYPE_BF16 ? b : NULL;
 }
 
-/* ---- in loops ---- */
+/* ---- in loops: a vector of elements; sluice__float_of() and sluice__bf16_of() for one ---- */
 
 typedef uint16_t sluice__lane_halves __attribute__((vector_size(SLUICE__LANES * 2)));
 typedef uint32_t sluice__lane_words __attribute__((vector_size(SLUICE__LANES * 4)));
@@ -86,20 +87,6 @@ SLUICE__LOOP void sluice__store_bf16(uint16_t *to, const sluice__lanes *from) {
     const sluice__lane_halves halves =
         __builtin_convertvector((nearest & ~nan) | (quiet & nan), sluice__lane_halves);
     memcpy(to, &halves, sizeof halves);
-}
-
-SLUICE__LOOP uint16_t sluice__bf16_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint32_t nearest = (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16;
-    return (uint16_t)((bits & 0x7fffffffU) > 0x7f800000U ? bits >> 16 | 0x40U : nearest);
-}
-
-SLUICE__LOOP float sluice__float_of(uint16_t value) {
-    const uint32_t bits = (uint32_t)value << 16;
-    float result;
-    memcpy(&result, &bits, sizeof result);
-    return result;
 }
 
 #endif
