@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/lend.h"
 #include "runtime/device/cpu/pin.h"
 #include "runtime/device/cpu/team.h"
@@ -153,6 +154,30 @@ static void the_exponential_is_accurate(void **state) {
             fail_msg("gelu'(%g) is %.9g, expected %.9g", (double)x, (double)sluice__gelu_slope(x),
                      slope);
     }
+}
+
+/* ---- bf16 ---- */
+
+/* Ties, overflow, infinities and NaNs: every upper half of a float with lower halves around those
+ * that decide, as vectors and, one less, with what is left of one. */
+static void vectors_become_bf16_as_elements_do(void **state) {
+    (void)state;
+    static const uint32_t lower[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x4000, 0xc000};
+    enum { COUNT = sizeof lower / sizeof *lower };
+    for (uint32_t upper = 0; upper <= 0xffff; upper++)
+        for (int count = COUNT - 1; count <= COUNT; count++) {
+            float wide[COUNT];
+            uint16_t narrow[COUNT];
+            for (int k = 0; k < count; k++) {
+                const uint32_t bits = upper << 16 | lower[k];
+                memcpy(&wide[k], &bits, sizeof bits);
+            }
+            sluice__narrow(narrow, wide, count);
+            for (int k = 0; k < count; k++)
+                if (narrow[k] != sluice__bf16_of(wide[k]))
+                    fail_msg("%04x%04x, %d of %d, becomes %04x in a vector and %04x alone", upper,
+                             lower[k], k, count, narrow[k], sluice__bf16_of(wide[k]));
+        }
 }
 
 /* ---- tiles ---- */
@@ -515,6 +540,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(references_agree_with_central_differences),
         cmocka_unit_test(the_exponential_is_accurate),
+        cmocka_unit_test(vectors_become_bf16_as_elements_do),
         cmocka_unit_test(tiles_cover_the_output_once),
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(a_thread_without_a_core_is_noticed),
