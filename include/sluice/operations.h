@@ -200,7 +200,7 @@ typedef struct sluice_attention_backward {
     const void *out;
     const float *lse;
     const void *qkv;
-    void *scratch; /* sluice_attention_scratch(...) bytes */
+    void *scratch; /* sluice_attention_scratch() bytes */
     int64_t samples, length, heads, kv_heads, head_width;
     sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
@@ -307,7 +307,7 @@ typedef struct sluice_classifier {
     const void *x;          /* (rows, width) */
     const void *w;          /* (classes, width) */
     const int32_t *targets; /* (rows) */
-    void *scratch;          /* sluice_classifier_scratch(rows, width, classes, ...) bytes */
+    void *scratch;          /* sluice_classifier_scratch() bytes */
     int64_t rows, width, classes;
     double scale;
     bool first_write; /* of dw */

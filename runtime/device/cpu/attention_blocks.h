@@ -43,7 +43,7 @@ typedef struct sluice__attention_work {
     float *scores;  /* (KEYS, QUERIES) */
     float *slopes;  /* the same: their gradients */
     float *factors; /* 2 (QUERIES, QUERIES): of dropout, as drawn and transposed */
-    float *product;
+    float *product; /* of products: SLUICE__PRODUCT_SPACE */
     float *results; /* rows of bf16 tensors, while they are computed */
 } sluice__attention_work;
 

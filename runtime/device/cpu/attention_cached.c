@@ -65,24 +65,29 @@ typedef struct cached_job {
 /* A thread's floats for bf16: a query, its result, and keys or values. */
 typedef struct wide {
     float *query, *out, *rows;
-    int64_t limit; /* rows that fit */
+    int64_t limit;  /* keys or values at a time */
+    int64_t stride; /* from one to the next */
 } wide;
 
 static wide wide_of(const cached_job *job, int thread) {
     float *const space  = sluice__results(job->device, thread);
     const int64_t width = job->args->head_width;
-    return (wide){space, space + width, space + 2 * width,
-                  sluice__min(KEYS, (SLUICE__RESULTS - 2 * width) / width)};
+    const bool is_fp32  = job->type == SLUICE_TYPE_F32;
+    return (wide){.query  = space,
+                  .out    = space + width,
+                  .rows   = space + 2 * width,
+                  .limit  = is_fp32 ? KEYS : sluice__min(KEYS, SLUICE__RESULTS / width - 2),
+                  .stride = is_fp32 ? job->args->kv_heads * width : width};
 }
 
-/* Keys or values as floats: where they are, or in the thread's space. */
+/* `count` keys or values from element `first` on as floats: where they are, or in the thread's
+ * space. */
 static const float *rows_at(const cached_job *job, const void *cache, int64_t first, int64_t count,
-                            int64_t *stride, const wide *in) {
-    const int64_t width = job->args->head_width, apart = *stride;
+                            const wide *in) {
+    const int64_t width    = job->args->head_width;
     const void *const from = sluice__element(cache, job->type, first);
     if (job->type == SLUICE_TYPE_F32) return from;
-    sluice__widen_rows(in->rows, width, from, apart, count, width);
-    *stride = width;
+    sluice__widen_rows(in->rows, width, from, job->args->kv_heads * width, count, width);
     return in->rows;
 }
 
@@ -91,8 +96,7 @@ static void attend(const cached_job *job, int64_t i, int64_t h, const wide *in) 
     const sluice_attention_cached *const a = job->args;
     const int64_t width = a->head_width, all = a->kv_heads * width;
     const int64_t kv    = h / (a->heads / a->kv_heads) * width;
-    const int64_t count = a->position + i + 1,
-                  limit = job->type == SLUICE_TYPE_F32 ? KEYS : in->limit;
+    const int64_t count = a->position + i + 1;
     const void *const row =
         sluice__element(a->qkv, job->type, i * (a->heads + 2 * a->kv_heads) * width + h * width);
     const sluice__result out =
@@ -100,20 +104,19 @@ static void attend(const cached_job *job, int64_t i, int64_t h, const wide *in) 
     const float *q = row;
     softmax state  = {-3e38F, 0};
     float scores[KEYS], shrink = 1;
-    assert(limit > 0);
+    assert(in->limit > 0);
     if (job->type == SLUICE_TYPE_BF16) {
         sluice__widen(in->query, row, width);
         q = in->query;
     }
     memset(out.at, 0, (size_t)width * sizeof *out.at);
-    for (int64_t key = 0; key < count; key += limit) {
-        const int64_t keys = sluice__min(limit, count - key), first = key * all + kv;
-        int64_t k_stride = all, v_stride = all;
-        const float *const k = rows_at(job, a->keys, first, keys, &k_stride, in);
-        score(scores, q, k, k_stride, width, keys, 1 / sqrtf((float)width));
+    for (int64_t key = 0; key < count; key += in->limit) {
+        const int64_t keys = sluice__min(in->limit, count - key), first = key * all + kv;
+        const float *const k = rows_at(job, a->keys, first, keys, in);
+        score(scores, q, k, in->stride, width, keys, 1 / sqrtf((float)width));
         soften(scores, &state, &shrink, keys);
-        const float *const v = rows_at(job, a->values, first, keys, &v_stride, in);
-        add_values(out.at, scores, v, v_stride, width, keys, shrink);
+        const float *const v = rows_at(job, a->values, first, keys, in);
+        add_values(out.at, scores, v, in->stride, width, keys, shrink);
     }
     sluice__scale(out.at, 1 / state.sum, width);
     sluice__put(&out, 1, width);

@@ -38,10 +38,12 @@ enum {
     SLUICE__PRODUCT_SPACE = SLUICE__PANEL + SLUICE__WIDE_A + SLUICE__WIDE_B
 };
 
+enum { SLUICE__TILE_COLUMNS = 512 };
+
 typedef struct sluice__blas {
     const char *name;
     /* The largest tile that is worth one call; constants, because bits may depend on tiles. */
-    int64_t tile_rows, tile_columns;
+    int64_t tile_rows, tile_columns; /* at most SLUICE__TILE_COLUMNS */
     /* Whether a transposed a is better turned before (turn.h); NULL: it is not. Bits may depend on
      * it. */
     bool (*wants_rows)(void);
@@ -81,8 +83,7 @@ void sluice__blas_use_one_thread(void);
 
 /* Of fp32 matrices. False: out of memory, and `c` is undefined. */
 bool sluice__multiply_with(const sluice__blas *blas, const sluice__product *product, float *panel);
-/* Of which one or both are bf16, with 1 to 512 rows; `space`:
- * SLUICE__PRODUCT_SPACE floats, as a panel. */
+/* Of which one or both are bf16, with 1 to 512 rows; `space`: SLUICE__PRODUCT_SPACE floats. */
 bool sluice__multiply_bf16_with(const sluice__blas *blas, const sluice__product *product,
                                 float *space);
 /* Of either, with the one that is used. One that runs out of memory is counted. */

@@ -42,11 +42,8 @@ static void relu_task(const void *argument, int64_t task, int thread) {
     const relu_job *const job = argument;
     const range at            = block_at(task, BLOCK, job->count);
     void *const y             = (void *)sluice__element(job->y, job->type, at.first);
-    const void *const x       = sluice__element(job->x, job->type, at.first), *const where =
-                                                                            sluice__element(
-                                                                                job->where,
-                                                                                job->type,
-                                                                                at.first);
+    const void *const x       = sluice__element(job->x, job->type, at.first);
+    const void *const where   = sluice__element(job->where, job->type, at.first);
     if (job->type == SLUICE_TYPE_BF16)
         keep_positive_bf16(y, x, where, at.count);
     else

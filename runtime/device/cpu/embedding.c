@@ -19,22 +19,13 @@ SLUICE__VERSIONS(accumulate, (float *restrict out, const float *restrict row, in
                  (out, row, count))
 
 /* The same of bf16. */
-SLUICE__LOOP void add_bf16_loop(uint16_t *out, const uint16_t *a, const uint16_t *b,
+SLUICE__LOOP void add_bf16_loop(uint16_t *restrict out, const uint16_t *a, const uint16_t *b,
                                 int64_t count) {
-    sluice__lanes x, y;
-    for (int64_t j = 0; j < count; j += SLUICE__LANES) {
-        const size_t bytes = (size_t)(count - j < SLUICE__LANES ? count - j : SLUICE__LANES) * 2;
-        uint16_t left[SLUICE__LANES] = {0}, right[SLUICE__LANES] = {0};
-        memcpy(left, a + j, bytes);
-        memcpy(right, b + j, bytes);
-        sluice__load_bf16(&x, left);
-        sluice__load_bf16(&y, right);
-        x += y;
-        sluice__store_bf16(left, &x);
-        memcpy(out + j, left, bytes);
-    }
+    for (int64_t j = 0; j < count; j++)
+        out[j] = sluice__bf16_of(sluice__float_of(a[j]) + sluice__float_of(b[j]));
 }
-SLUICE__VERSIONS(add_bf16, (uint16_t * out, const uint16_t *a, const uint16_t *b, int64_t count),
+SLUICE__VERSIONS(add_bf16,
+                 (uint16_t *restrict out, const uint16_t *a, const uint16_t *b, int64_t count),
                  (out, a, b, count))
 
 SLUICE__LOOP void accumulate_bf16_loop(float *restrict out, const uint16_t *restrict row,
@@ -70,8 +61,7 @@ static void embed(const forward_job *job, int64_t i) {
     void *const y                      = (void *)sluice__element(args->y, job->type, i * width);
     const void *const row = sluice__element(args->table, job->type, args->tokens[i] * width);
     const void *const position =
-        args->positions ? sluice__element(args->positions, job->type, i % args->length * width)
-                        : NULL;
+        sluice__element(args->positions, job->type, i % args->length * width);
     if (!position)
         memcpy(y, row, (size_t)width * sluice_type_bytes(job->type));
     else if (job->type == SLUICE_TYPE_BF16)

@@ -71,13 +71,10 @@ SLUICE__VERSIONS(gelu_tile,
                   int64_t columns),
                  (gelu, y, stride, rows, columns))
 
-/* The largest number of columns of a tile. */
-enum { TILE_COLUMNS = 512 };
-
 /* y = b + residual, which are bf16. */
 static void start_widened(const sluice__result *y, const sluice_linear *args,
                           const sluice__tile *tile) {
-    float bias[TILE_COLUMNS];
+    float bias[SLUICE__TILE_COLUMNS];
     const uint16_t *const residual = args->residual;
     if (residual)
         sluice__widen_rows(y->at, y->stride, residual + tile->row * args->outputs + tile->column,
@@ -108,7 +105,7 @@ static void activate(const sluice__result *y, const sluice_linear *args, const s
         return;
     }
     for (int64_t i = 0; i < tile->rows; i++) {
-        float row[TILE_COLUMNS];
+        float row[SLUICE__TILE_COLUMNS];
         gelu_tile(row, y->at + i * y->stride, tile->columns, 1, tile->columns);
         sluice__narrow((uint16_t *)args->activated + first + i * args->outputs, row, tile->columns);
     }
@@ -160,7 +157,7 @@ static void multiply_by_slopes(const sluice__result *dx, const sluice_linear_bac
         return;
     }
     for (int64_t i = 0; i < tile->rows; i++) {
-        float before[TILE_COLUMNS];
+        float before[SLUICE__TILE_COLUMNS];
         sluice__widen(before, (const uint16_t *)args->before_activation + first + i * args->inputs,
                       tile->columns);
         times_slope(dx->at + i * dx->stride, before, tile->columns, 1, tile->columns);

@@ -2,6 +2,8 @@
 /* tile.c -- the one file that chooses tile sizes. */
 #include "runtime/device/cpu/tile.h"
 
+#include <assert.h>
+
 #include "runtime/device/cpu/bf16.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/one_row.h"
@@ -68,6 +70,8 @@ sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *p, s
         choose_columns(&tiled);
     else
         choose_tiles(&tiled);
+    assert(tiled.tile_columns <= SLUICE__TILE_COLUMNS);
+    assert(tiled.tile_rows * tiled.tile_columns <= SLUICE__RESULTS);
     return tiled;
 }
 

@@ -93,9 +93,7 @@ void run_on_every_team(float *out, int64_t count, action *run, const void *conte
     release(other);
 }
 
-/* How far rounding to the precision's type may move an element; 0 for tensors that are fp32 in
- * both.
- */
+/* How far rounding to the precision's type may move an element; 0: the tensor is fp32 in both. */
 static double rounding_of(const char *tensor) {
     static const char *const names[] = {"c",  "y",   "gelu", "out",
                                         "dx", "qkv", "dqkv", "working copies"};
