@@ -27,8 +27,7 @@ bool emu__skips(const char *file, int line) {
 static void expect_same_line(const struct emu__grid *g, const struct emu__thread *last) {
     for (unsigned i = 0; i < g->threads; i++) {
         const struct emu__thread *const t = &g->thread[i];
-        if (t->state == EMU__AT_BARRIER &&
-            (t->line != last->line || strcmp(t->file, last->file) != 0))
+        if (t->state == EMU__AT_BARRIER && !emu__is_same_line(t, last))
             emu__kernel_report("threads %u and %u are at different __syncthreads: %s:%d and %s:%d",
                                last->seen.number, t->seen.number, last->file, last->line, t->file,
                                t->line);

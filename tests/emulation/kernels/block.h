@@ -7,10 +7,12 @@
 #include "grid.h"
 #include "internal.h"
 
+#include <string.h>
+
 enum { EMU__THREADS = 1024, EMU__LANES = 32, EMU__WARPS = EMU__THREADS / EMU__LANES };
 /* ThreadSanitizer must not take thread 0 of one block for thread 0 of the next: fibers change. */
 enum { EMU__SPARES = EMU__TELLS ? 7 : 0 };
-enum { EMU__SHARED_MAX = 232448, EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
+enum { EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
 
 enum emu__state { EMU__READY, EMU__AT_BARRIER, EMU__AT_WARP, EMU__RETURNED };
 
@@ -77,6 +79,13 @@ unsigned emu__lanes_of(const struct emu__grid *grid, unsigned warp); /* that the
 
 static inline struct emu__thread *emu__this_thread(void) {
     return (struct emu__thread *)(void *)emu_thread;
+}
+
+/* Whether two threads wait at one place: mostly with one string for its file, too. */
+static inline bool emu__is_same_line(const struct emu__thread *one,
+                                     const struct emu__thread *other) {
+    return one->line == other->line &&
+           (one->file == other->file || strcmp(one->file, other->file) == 0);
 }
 
 #endif

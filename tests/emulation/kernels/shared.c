@@ -28,7 +28,7 @@ size_t emu__shared_limit(const void *function) {
 }
 
 static cudaError_t set_limit(const void *function, int limit) {
-    if (limit < 0 || limit > EMU__SHARED_MAX) return cudaErrorInvalidValue;
+    if (limit < 0 || limit > emu__shared_max()) return cudaErrorInvalidValue;
     emu__lock();
     for (int f = 0; f < FUNCTIONS; f++) {
         if (limits[f].function && limits[f].function != function) continue;

@@ -22,8 +22,7 @@ static void expect_mask(const struct emu__warp *warp, unsigned lane, unsigned ma
 }
 
 static void expect_same_call(const struct emu__thread *last, const struct emu__thread *other) {
-    if (other->mask != last->mask || other->line != last->line ||
-        strcmp(other->file, last->file) != 0)
+    if (other->mask != last->mask || !emu__is_same_line(other, last))
         emu__kernel_report(
             "threads %u and %u meet at different warp functions or masks: %s:%d (0x%x) "
             "and %s:%d (0x%x)",

@@ -93,8 +93,6 @@ static const struct property properties[] = {
     {cudaDevAttrMaxGridDimY, 65535},
     {cudaDevAttrMaxGridDimZ, 65535},
     {cudaDevAttrMaxSharedMemoryPerBlock, 49152},
-    {cudaDevAttrMaxSharedMemoryPerBlockOptin, 232448},
-    {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 233472},
     {cudaDevAttrWarpSize, 32},
     {cudaDevAttrMultiProcessorCount, 4},
     {cudaDevAttrComputeCapabilityMinor, 0},
@@ -111,8 +109,24 @@ static const struct property properties[] = {
     {cudaDevAttrStreamPrioritiesSupported, 1},
 };
 
+/* Of sm_80, sm_90 and sm_100; of sm_120, and of all cards for workstations, 99 KiB. */
+int emu__shared_max(void) {
+    enum { KIB = 1024 };
+    switch (emu__settings.major) {
+    case 8:
+        return 163 * KIB;
+    case 9:
+    case 10:
+        return 227 * KIB;
+    default:
+        return 99 * KIB;
+    }
+}
+
 static int property(enum cudaDeviceAttr attribute) {
     if (attribute == cudaDevAttrComputeCapabilityMajor) return emu__settings.major;
+    if (attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin) return emu__shared_max();
+    if (attribute == cudaDevAttrMaxSharedMemoryPerMultiprocessor) return emu__shared_max() + 1024;
     for (size_t p = 0; p < sizeof properties / sizeof *properties; p++)
         if (properties[p].attribute == attribute) return properties[p].value;
     emu__report("device attribute %d is not emulated: add it to device.c", (int)attribute);

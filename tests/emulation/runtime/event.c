@@ -14,10 +14,14 @@
 static struct CUevent_st *events; /* destroyed ones, too: queued work may still refer to them */
 static int last_number;
 
-static void expect_event(const struct CUevent_st *event, const char *function) {
-    const struct CUevent_st *e = events;
-    while (e && e != event) e = e->next;
-    if (!e) emu__report("%s: %p is not an event", function, (const void *)event);
+/* The event becomes the first in the list: it is asked for again soon, there may be thousands. */
+static void expect_event(struct CUevent_st *event, const char *function) {
+    struct CUevent_st **at = &events;
+    while (*at && *at != event) at = &(*at)->next;
+    if (!*at) emu__report("%s: %p is not an event", function, (void *)event);
+    *at         = event->next;
+    event->next = events;
+    events      = event;
     if (event->destroyed) emu__report("%s: event %d is destroyed", function, event->number);
 }
 

@@ -18,6 +18,10 @@ void emu__wake(void);         /* something changed: all waiters check again (loc
 bool emu__sleep(int ms);      /* locked before and after; false: timed out */
 uint64_t emu__progress(void); /* number of wake-ups (locked) */
 
+/* ---- device.c ---- */
+
+int emu__shared_max(void); /* bytes of shared memory that a block may ask for */
+
 /* ---- settings.c ---- */
 
 extern emu_settings emu__settings;

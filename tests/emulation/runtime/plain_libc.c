@@ -21,6 +21,7 @@ SEEN_HERE void *memset(void *to, int value, size_t bytes);
 SEEN_HERE void *calloc(size_t count, size_t bytes);
 SEEN_HERE void free(void *block);
 SEEN_HERE int clock_gettime(clockid_t clock, struct timespec *now);
+SEEN_HERE int nanosleep(const struct timespec *time, struct timespec *left);
 SEEN_HERE int vsnprintf(char *to, size_t bytes, const char *format, va_list arguments);
 SEEN_HERE int snprintf(char *to, size_t bytes, const char *format, ...);
 
@@ -57,6 +58,11 @@ int snprintf(char *to, size_t bytes, const char *format, ...) {
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     return (int)syscall(SYS_clock_gettime, clock, now);
+}
+
+/* The sanitizer's own notes the time of every actor. */
+int nanosleep(const struct timespec *time, struct timespec *left) {
+    return (int)syscall(SYS_nanosleep, time, left);
 }
 
 #if defined(__x86_64__)

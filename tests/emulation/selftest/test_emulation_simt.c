@@ -130,6 +130,23 @@ static int large(void) {
     return differs("out", 0, out, 16384) ? CHILD_WRONG : CHILD_RIGHT;
 }
 
+/* The more recent major number has less: 227 and 99 KiB. */
+static int largest(void) {
+    enum { OF_9 = 227 * 1024, OF_12 = 99 * 1024 };
+    emu_settings settings = emu_settings_now();
+    const bool is_9 =
+        prepare_large(OF_9) == cudaSuccess && prepare_large(OF_9 + 1) == cudaErrorInvalidValue;
+    (void)cudaGetLastError();
+    child_ok(cudaStreamDestroy(stream));
+    settings.major = 12;
+    emu_restart(&settings);
+    child_ok(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    const bool is_12 =
+        prepare_large(OF_12) == cudaSuccess && prepare_large(OF_12 + 1) == cudaErrorInvalidValue;
+    (void)cudaGetLastError();
+    return is_9 && is_12 ? CHILD_RIGHT : CHILD_WRONG;
+}
+
 /* ---- the table ---- */
 
 static int (*body)(void);
@@ -168,13 +185,14 @@ EVERYWHERE(atomics)
 EVERYWHERE(positions)
 EVERYWHERE(bits)
 EVERYWHERE(large)
+EVERYWHERE(largest)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_warp_words), cmocka_unit_test(test_row_sums),
         cmocka_unit_test(test_reverse),    cmocka_unit_test(test_atomics),
         cmocka_unit_test(test_positions),  cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_large),      cmocka_unit_test(test_largest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
