@@ -129,6 +129,9 @@ typedef struct sluice_layer_description {
     bool is_loss;              /* its output has no elements, nothing follows */
     bool is_end;               /* likewise, and it is no loss: what it finds is its state */
     int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
+    /* Kernels, products and fills that F, or I and W, enqueue on a device with queues, at most; 0:
+     * not above 20. The host waits before a queue is full. */
+    int64_t launches;
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
     sluice_work forward, input, weight; /* of F, I and W in training */
 } sluice_layer_description;

@@ -434,4 +434,7 @@ SLUICE_API size_t sluice_attention_scratch(int64_t samples, int64_t length, int6
 SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t width, int64_t classes,
                                             sluice_type type);
 
+/* Kernels, products and fills that it enqueues on a device with queues, at most. */
+SLUICE_API int64_t sluice_classifier_launches(int64_t rows);
+
 #endif

@@ -79,6 +79,11 @@ size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads, 
     return (size_t)(samples * length * (heads + added_up)) * sizeof(float);
 }
 
+/* A check; for each slab logits, losses, their sum, and a product for each of two gradients. */
+int64_t sluice_classifier_launches(int64_t rows) {
+    return 1 + 5 * sluice__blocks(rows, SLUICE__SLAB_ROWS);
+}
+
 /* For each row of the slab its loss and its target's logit; for each block of classes the row's
  * largest logit, a sum, and its logits; unless dx is fp32, its row while it is added up. */
 size_t sluice_classifier_scratch(int64_t rows, int64_t width, int64_t classes, sluice_type type) {

@@ -38,16 +38,30 @@ struct sluice__events {
     int over;                 /* computes that the host has seen end */
 };
 
-/* A host that fills a stream's queue blocks inside a launch, where it cannot check the deadline. */
+/* Of an action of the stage, at most. */
+static int64_t count_launches(const sluice__layout *stage) {
+    enum { LAYER = 20 }; /* of one that does not say */
+    int64_t launches = 0;
+    for (int n = 0; n < stage->count; n++) {
+        const int64_t known = stage->descriptions ? stage->descriptions[n].launches : 0;
+        launches += known > 0 ? known : LAYER;
+    }
+    return launches;
+}
+
+/* A host that fills a stream's queue blocks inside a launch, where it cannot check the deadline. Of
+ * fewer than two instructions the device would see the end of its work. */
 static int choose_ahead(const sluice__rank *rank) {
-    enum { QUEUE = 1024, LAUNCHES = 20, MIN_AHEAD = 2 }; /* of a stream; of a layer in B, roughly */
+    enum { QUEUE = 1024 /* of a stream */, MIN_AHEAD = 2 };
     const sluice_program *program = rank->pipeline->program;
-    int layers                    = 1;
-    for (int s = 0; s < program->stages; s++)
-        if (program->stage_rank[s] == rank->index && program->layouts[s].count > layers)
-            layers = program->layouts[s].count;
-    const int fit = QUEUE / (LAUNCHES * layers);
-    return fit < MIN_AHEAD ? MIN_AHEAD : fit > AHEAD ? AHEAD : fit;
+    int64_t launches              = 1;
+    for (int s = 0; s < program->stages; s++) {
+        if (program->stage_rank[s] != rank->index) continue;
+        const int64_t stage = count_launches(&program->layouts[s]);
+        if (stage > launches) launches = stage;
+    }
+    const int64_t fit = QUEUE / launches;
+    return fit < MIN_AHEAD ? MIN_AHEAD : fit > AHEAD ? AHEAD : (int)fit;
 }
 
 sluice_status sluice__events_make(sluice__rank *rank) {

@@ -77,6 +77,40 @@ static void a_step_neither_allocates_nor_chooses(void **state) {
     }
 }
 
+static sluice_model *make_head(void) {
+    const sluice_embedding_config embedding = {
+        .vocabulary = VOCABULARY, .positions = LENGTH, .width = 4, .scale = 1, .position_scale = 1};
+    const sluice_classifier_config classifier = {.width = 4, .classes = VOCABULARY, .scale = 1};
+    sluice_model *model;
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {LENGTH}}));
+    assert_ok(sluice_model_add(model, sluice_layer_embedding(), &embedding, "embedding"));
+    assert_ok(sluice_model_add(model, sluice_layer_classifier(), &classifier, "head"));
+    return model;
+}
+
+/* A micro-batch of 27 slabs of 256 rows: eight of its gradients would fill a queue of 1024. The
+ * host would wait inside a launch, where it sees neither its deadline nor another rank's failure.
+ */
+static void a_head_of_many_rows_does_not_fill_the_queue(void **state) {
+    enum { MICROBATCHES = 9, SAMPLES = 27 * 256 / LENGTH };
+    (void)state;
+    const setting with        = {.schedule     = "gpipe",
+                                 .ranks        = 1,
+                                 .threads      = 1,
+                                 .microbatches = MICROBATCHES,
+                                 .samples      = MICROBATCHES * SAMPLES,
+                                 .optimizer    = "sgd"};
+    sluice_model *model       = make_head();
+    sluice_pipeline *pipeline = make_pipeline(&with, model);
+    const counts before       = count();
+    const sluice_batch batch  = make_batch(with.samples, &(int64_t){0});
+    sluice_result result;
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+    expect_none(&before, &with);
+    sluice_pipeline_close(pipeline);
+    sluice_model_free(model);
+}
+
 /* A context takes hundreds of megabytes, perhaps of the GPU that another uses. */
 static void a_gpu_that_is_not_named_is_left_alone(void **state) {
     emu_settings two = emu_settings_now();
@@ -98,6 +132,7 @@ int main(void) {
     small_gpt.device                = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_neither_allocates_nor_chooses),
+        cmocka_unit_test(a_head_of_many_rows_does_not_fill_the_queue),
         cmocka_unit_test(a_gpu_that_is_not_named_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     d.parameters[WEIGHT].gradient_by_input = true;
     d.scratch_evaluate                     = d.scratch_input =
         sluice_classifier_scratch(rows, c->width, c->classes, input->type);
+    d.launches = sluice_classifier_launches(rows);
     sluice__cost_product(&d.input, input->type, rows, c->width, c->classes); /* logits */
     sluice__cost_product(&d.input, input->type, rows, c->classes,
                          c->width); /* gradient of the input */
