@@ -90,7 +90,7 @@ static void ranks_share_gpus_as_requested(void **state) {
     setting with      = {"1f1b", 1, 1, 4, 8, true, "adamw", 0, 0.1F, 0};
     small_gpt.device  = "cuda:0";
     const outcome one = train(&with);
-    for (with.ranks = 2; with.ranks <= 4; with.ranks *= 2) {
+    for (with.ranks = test_is_sanitized() ? 4 : 2; with.ranks <= 4; with.ranks *= 2) {
         small_gpt.ranks_per_device = with.ranks;
         const outcome together     = train(&with);
         assert_same(&one, &together, &with);
@@ -99,8 +99,10 @@ static void ranks_share_gpus_as_requested(void **state) {
     small_gpt.device           = "cuda";
     small_gpt.ranks_per_device = 0;
     if (devices() >= 2) {
-        const outcome spread = train(&with);
-        assert_same(&one, &spread, &with);
+        if (!test_is_sanitized()) {
+            const outcome spread = train(&with);
+            assert_same(&one, &spread, &with);
+        }
         small_gpt.device           = "cuda:1,0";
         small_gpt.ranks_per_device = 2;
         const outcome two_each     = train(&with);
@@ -161,7 +163,7 @@ static void an_index_outside_its_table_is_reported_with_its_micro_batch(void **s
     (void)state;
     enum { SAMPLES = 10 };
     const setting with = {"1f1b", 2, 1, SAMPLES, SAMPLES, true, "adamw", 0, 0, 0};
-    for (int k = 0; k < 2 * SAMPLES; k += 3) {
+    for (int k = 0; k < 2 * SAMPLES; k += test_is_sanitized() ? 9 : 3) {
         sluice_model *model       = make_model(true);
         sluice_pipeline *pipeline = make_pipeline(&with, model);
         int64_t n                 = 0;

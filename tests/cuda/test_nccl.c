@@ -25,7 +25,7 @@ static void expect_bits(const stack *with, const char *of, uint64_t seed,
 }
 
 static bool tiny;  /* two schedules on two GPUs, for ThreadSanitizer */
-static bool brief; /* one timing each, and 4 or 8 GPUs for one schedule in three */
+static bool brief; /* one timing each, and one number of GPUs for each schedule */
 
 /* One schedule on so many GPUs, at two timings; the minibatch does not divide evenly. */
 static void train_everywhere(const char *schedule, int ranks, int m, uint64_t *random) {
@@ -79,12 +79,12 @@ static void every_schedule_has_the_same_bits(void **state) {
             const int m = microbatches_for(*name, ranks);
             if (tiny && (ranks > 2 || (strcmp(*name, "1f1b") != 0 && strcmp(*name, "zbv") != 0)))
                 continue;
-            if (m == 0 || (brief && ranks > 2 && (name - names + ranks / 4) % 3 != 0)) continue;
+            if (m == 0 || (brief && !tiny && (name - names + ranks / 4) % 3 != 0)) continue;
             train_everywhere(*name, ranks, ranks < 8 ? 2 * m : m, &random);
             trained++;
         }
     print_message("%d schedules and sizes\n", trained);
-    assert_true(trained >= (tiny ? 2 : brief ? 20 : 30));
+    assert_true(trained >= (tiny ? 2 : brief ? 10 : 30));
 }
 
 /* Tied weights are sent after the drain; dropout; fewer micro-batches than ranks. */

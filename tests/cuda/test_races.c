@@ -14,7 +14,11 @@
 #include "runtime/executor/rank.h"
 #include "runtime/program/instruction.h"
 
-enum { SEEDS = 2, RACES = 66 /* ThreadSanitizer's exit status */ };
+enum { RACES = 66 /* ThreadSanitizer's exit status */ };
+
+static int seeds(void) {
+    return getenv("SLUICE_LONG") ? 4 : 1;
+}
 
 enum wait {
     NONE,
@@ -197,7 +201,7 @@ static child_result run(const struct program *it, bool loses, int s) {
 static void a_lost_wait_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        for (int s = 0; s < 2 * SEEDS; s++) {
+        for (int s = 0; s < 2 * seeds(); s++) {
             const child_result result = run(&table[i], true, s);
             const char *const line    = strstr(result.text, "SUMMARY: ThreadSanitizer: data race");
             if (result.status != RACES || !line)
@@ -216,7 +220,7 @@ static bool is_like(const struct program *it, const struct program *other) {
 static void nothing_else_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        for (int s = 0; s < 2 * SEEDS && !(i > 0 && is_like(&table[i], &table[i - 1])); s++) {
+        for (int s = 0; s < 2 * seeds() && !(i > 0 && is_like(&table[i], &table[i - 1])); s++) {
             const child_result result = run(&table[i], false, s);
             if (result.status != CHILD_RIGHT)
                 fail_msg("%s with %d ranks, seed %d, %s: status %d\n%s", table[i].schedule,

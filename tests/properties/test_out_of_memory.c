@@ -614,11 +614,11 @@ static bool fail_one(const scenario *of, int at) {
     return fired;
 }
 
-/* Each in turn; with a sanitizer, after the first ones, about one of eight. SLUICE_LONG=1: each. */
+/* Each in turn; with a sanitizer, after the first ones, about one of 16. SLUICE_LONG=1: each. */
 static int next_after(int at, uint64_t *random) {
     enum { FIRST = 100 };
     const bool is_each = at < FIRST || !test_is_sanitized() || getenv("SLUICE_LONG");
-    return at + (is_each ? 1 : test_random_int(random, 1, 15));
+    return at + (is_each ? 1 : test_random_int(random, 1, 31));
 }
 
 static void fail_each(const scenario *of) {

@@ -199,7 +199,7 @@ static void parts_reach_the_layers_that_name_them(void **state) {
             with.schedule  = names[k / 5 % 3];
             with.recompute = recompute[k / 15 % 4];
             with.poisoned  = k / 60;
-            if (!test_picks(k + kind, 4, 12)) continue;
+            if (!test_picks(k + kind, 4, 29)) continue;
             const outcome piped = train(&with);
             assert_same(&plain, &piped, &with);
             runs++;
