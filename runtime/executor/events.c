@@ -38,7 +38,7 @@ struct sluice__events {
     int over;                 /* computes that the host has seen end */
 };
 
-/* Of an action of the stage, at most. */
+/* Launches that an action of the stage makes, at most. */
 static int64_t count_launches(const sluice__layout *stage) {
     enum { LAYER = 20 }; /* of one that does not say */
     int64_t launches = 0;
