@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # cuda_resources.sh NVCC SOURCE BUILD [--brief]: compile every kernel for every architecture, warnings as errors, and
 # print its registers, shared memory and spills. Fails if something does not compile, or uses local memory: by
-# spilling, or for an array on the stack.
+# spilling, or for an array on the stack; and if a kernel takes more than the table in docs/gpu.md allows.
 #
 # What passes on every architecture is noted in SOURCE/cmake/cuda_resources.stamp, which is committed: a digest of the
-# kernels and the version of nvcc. With --brief, and if that is what is there, one architecture stands for all.
+# kernels, their table and the version of nvcc. With --brief, and if that is what is there, one architecture stands for all.
 set -u -o pipefail
 nvcc=$1 source=$2 build=$3
 stamp=$source/cmake/cuda_resources.stamp
 now() {
     "$nvcc" --version | tail -1
-    (cd "$source/runtime/device" && cat cuda/*.cu cuda/*.cuh cuda/kernels.h cuda/portable.h blocks.h) | sha256sum
+    {
+        (cd "$source/runtime/device" && cat cuda/*.cu cuda/*.cuh cuda/kernels.h cuda/portable.h blocks.h)
+        grep '^| `.*[.]cu` |' "$source/docs/gpu.md"
+    } | sha256sum
 }
 all=(80 90 100 120)
 if [ "${4-}" = --brief ] && [ "$(now)" = "$(cat "$stamp" 2>/dev/null)" ]; then
@@ -45,7 +48,9 @@ one() { # one FILE: "file.cu sm_90 kernel registers shared spills" per kernel an
         END { exit bad > 0 }'
 }
 failed=0
-for kernel in "$source"/runtime/device/cuda/*.cu; do one "$kernel" || failed=1; done
+for kernel in "$source"/runtime/device/cuda/*.cu; do one "$kernel" || failed=1; done >"$work/resources.txt"
+cat "$work/resources.txt"
 [ $failed -eq 0 ] && echo "no kernel spills or has a stack frame"
+python3 "$source/cmake/cuda_budgets.py" "$source/docs/gpu.md" <"$work/resources.txt" || failed=1
 [ $failed -eq 0 ] && [ "${4-}" != --brief ] && now >"$stamp"
 exit $failed
