@@ -19,7 +19,8 @@ target_link_libraries(packed_command PRIVATE $<TARGET_PROPERTY:sluice_command,LI
 if(TARGET test_nccl_self)
     set(nccl_self test_nccl_self)
 endif()
-sluice_packed(gpu_programs packed_command test_device_contract test_operations test_gpu_training ${nccl_self} bench_gpu_train)
+sluice_packed(gpu_programs packed_command test_device_contract test_operations test_gpu_training ${nccl_self} bench_gpu_operations
+              bench_gpu_train)
 if(TARGET sluice_cuda)
     add_library(packed_plugin MODULE $<TARGET_OBJECTS:sluice_cuda>)
     set_target_properties(packed_plugin PROPERTIES OUTPUT_NAME sluice_cuda LINKER_LANGUAGE CXX

@@ -41,7 +41,7 @@ looks_right() {
 says 0 "there: bash packed/gpu.sh --run" bash "$gpu" --pack packed --from "$build" --emulated
 mkdir "another folder" && mv packed "another folder/" && folder="$work/another folder/packed"
 looks_right "$folder"
-for file in bin/sluice bin/test_device_contract bin/test_operations bin/test_gpu_training bin/gpu_train gpu.sh; do
+for file in bin/sluice bin/test_device_contract bin/test_operations bin/test_gpu_training bin/gpu_operations bin/gpu_train gpu.sh; do
     [ -e "$folder/$file" ] || complain "$file is not packed"
 done
 [ -s "$folder/needs" ] && complain "the emulation needs $(cat "$folder/needs")"
@@ -51,10 +51,10 @@ mkdir tools records
 printf '#!/bin/sh\necho "sanitizer: $*"\n' >tools/compute-sanitizer && chmod +x tools/compute-sanitizer
 says 0 "record: $work/records/gpu-" "${clean[@]}" OUT="$work/records" bash "$folder/gpu.sh" --run --quick --seconds 1590
 record=$(ls records/*.md)
-for part in contract operations training "1, 2, 4 ranks" "NCCL, one GPU" bench {memcheck,racecheck,synccheck}", "{training,operations}; do
+for part in contract operations training "1, 2, 4 ranks" "NCCL, one GPU" "bench: operations" "bench: training" {memcheck,racecheck,synccheck}", "{training,operations}; do
     has "$record" "| $part | passed |"
 done
-for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done
+for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Operations on a GPU" "### a tiny Llama, tf32" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done
 for text in threads_synchronize_by_events updates_agree ranks_share_gpus_as_requested \
     "gpt-nano, tf32, K = 4: weights " "sanitizer: --tool racecheck --error-exitcode 9"; do has "${record%.md}.log" "$text"; done
 
@@ -67,7 +67,7 @@ rm tools/compute-sanitizer
 says 1 "record: $work/stubs/gpu-" "${clean[@]}" bash stubs/gpu.sh --run --quick --seconds 4
 record=$(ls stubs/*.md)
 for text in "| contract | FAILED: exit status 3 |" "    element 7 is wrong" "| operations | FAILED: not over after 1 s |" \
-    "| memcheck | not run: there is no compute-sanitizer here |" "| bench | not run: no time is left |"; do has "$record" "$text"; done
+    "| memcheck | not run: there is no compute-sanitizer here |" "| bench: training | not run: no time is left |"; do has "$record" "$text"; done
 
 # ---- no GPU ----
 

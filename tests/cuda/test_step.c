@@ -98,7 +98,7 @@ static void a_head_of_many_rows_does_not_fill_the_queue(void **state) {
                                  .ranks        = 1,
                                  .threads      = 1,
                                  .microbatches = MICROBATCHES,
-                                 .samples      = MICROBATCHES * SAMPLES,
+                                 .samples      = (int64_t)MICROBATCHES * SAMPLES,
                                  .optimizer    = "sgd"};
     sluice_model *model       = make_head();
     sluice_pipeline *pipeline = make_pipeline(&with, model);

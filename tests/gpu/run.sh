@@ -37,6 +37,13 @@ part() {
     add_row "$name" "$1" "$time"
 }
 
+# bench NAME SECONDS PROGRAM: what it prints becomes a chapter of the record.
+bench() {
+    part "bench: $1" "$2" "$3" ${quick:+--quick}
+    grep -q '^# ' "$work/said" && { echo; cat "$work/said"; } >>"$work/bench"
+    write_record
+}
+
 # Small cases under each of compute-sanitizer's checking tools. How long they take is unknown. Calls of the CUDA API that
 # fail are not reported: libraries try some that may, and the code checks its own.
 sanitize() {
@@ -90,7 +97,7 @@ write_record() {
         printf '\n## Parts\n\n| part | outcome | time |\n|:--|:--|--:|\n'
         printf '%s\n' "${rows[@]}"
         [ -z "$troubles" ] || printf '\n## What failed\n%s' "$troubles"
-        [ ! -e "$work/bench" ] || { echo; sed 's/^#/##/' "$work/bench"; }
+        [ ! -e "$work/bench" ] || sed 's/^#/##/' "$work/bench"
     } >"$record"
 }
 
@@ -113,13 +120,12 @@ run() {
 
     part contract 25 "$folder/bin/test_device_contract" cuda
     part operations 40 "$folder/bin/test_operations" cuda
+    bench operations 60 "$folder/bin/gpu_operations"
     part training 60 "$folder/bin/test_gpu_training"
     part "1, 2, 4 ranks" 50 bash "$folder/gpu/ranks.sh" "$folder" "${model[@]}"
     try_nccl "${small[@]:1}"
     sanitize
-    part bench 150 "$folder/bin/gpu_train" ${quick:+--quick}
-    grep -q '^# ' "$work/said" && cp "$work/said" "$work/bench"
-    write_record
+    bench training 150 "$folder/bin/gpu_train"
     echo "record: $record"
     return $failed
 }
