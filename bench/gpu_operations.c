@@ -45,6 +45,7 @@ typedef struct setting {
 
 typedef struct card {
     const sluice_device_ops *ops;
+    int ordinal;
     sluice_device *device;
     sluice_stream *stream;
     sluice_event *from, *to;
@@ -53,9 +54,12 @@ typedef struct card {
     sluice_device_rates estimate;
 } card;
 
+/* cuda:1 is GPU 1, cuda is GPU 0. */
 static void open_card(card *on, const char *name) {
+    const char *const colon = strchr(name, ':');
+    on->ordinal             = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
     bench_check(sluice_device_find(&on->ops, name));
-    bench_check(on->ops->open(&on->device, 0, 1, 0, false));
+    bench_check(on->ops->open(&on->device, on->ordinal, 1, 0, false));
     bench_check(on->ops->stream_create(&on->stream, on->device, SLUICE_STREAM_COMPUTE));
     bench_check(on->ops->event_create(&on->from, on->device, true));
     bench_check(on->ops->event_create(&on->to, on->device, true));
@@ -68,7 +72,7 @@ static void close_card(card *on) {
     on->ops->close(on->device);
 }
 
-/* Both halves of every float are a bf16 below 1: the memory may hold either type. */
+/* Both halves of every float are a bf16 below 2: the memory may hold either type. */
 static void fill(const card *on, char *base, size_t bytes) {
     enum { BLOCK = 1 << 20 };
     uint16_t *const block = bench_alloc(BLOCK, 1);
@@ -155,7 +159,7 @@ static void measure_bandwidth(card *on, const setting *how) {
 typedef struct trial {
     const operation *of;
     const model_shape *model;
-    place at;
+    tensor_pool at;
 } trial;
 
 static sluice_status run_again(void *context, int times) {
@@ -246,15 +250,16 @@ static bool print_precision(card *on, const setting *how, const sluice_operation
 static void print_heading(const card *on, const setting *how) {
     char words[128];
     bench_begin("Operations on a GPU");
-    bench_check(on->ops->describe(words, sizeof words, 0));
+    bench_check(on->ops->describe(words, sizeof words, on->ordinal));
     printf(
         "%s: %s. A copy within it reads and writes %.1f GB/s.\n\n"
         "- ms: of one operation among many in a row, by the %s clock; the median of rounds (%d).\n"
         "- GB/s: what it reads and writes at least, each tensor once, over its time; TFLOP/s: "
         "its products only.\n"
         "- of the bound: the longer of these bytes at the copy's rate and these FLOPs at the "
-        "rate of the square product, over its\n  time. A tensor that stays in a cache may be "
-        "faster than a copy, and a long inner dimension than the square.\n"
+        "rate of the square product, over its\n  time. Shares above 100 %% are possible: a "
+        "tensor may stay in a cache, and a product with a long inner dimension may beat the square "
+        "one.\n"
         "- estimate: what the planner takes for such bytes and FLOPs without a profile.\n",
         how->device, words, 1e-9 * on->bandwidth, on->ops->asynchronous ? "device's" : "host's",
         how->rounds);

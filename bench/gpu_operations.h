@@ -13,8 +13,8 @@ typedef struct model_shape {
 } model_shape;
 
 /* Where the tensors of one operation are. Without `base` they are only counted; `fresh` ones get
- * their first contents, where any number does not do. */
-typedef struct place {
+ * their first contents, where random numbers would be invalid. */
+typedef struct tensor_pool {
     const sluice_device_ops *ops;
     const sluice_operations *operations;
     sluice_stream *stream;
@@ -24,14 +24,14 @@ typedef struct place {
     double bytes; /* that the operation reads and writes, at least: each tensor once */
     double flops;
     char words[64]; /* its shape */
-} place;
+} tensor_pool;
 
 /* One operation: takes its tensors from `at`, whose `bytes`, `flops` and `words` it sets, and,
  * unless they are only counted, enqueues it `times` times. */
 typedef struct operation {
     const char *name;
     bool of_gpt, of_llama;
-    sluice_status (*run)(place *at, const model_shape *model, int times);
+    sluice_status (*run)(tensor_pool *at, const model_shape *model, int times);
 } operation;
 
 /* Ended by one without a name. */

@@ -9,7 +9,7 @@
 
 /* ---- tensors ---- */
 
-static void *take(place *at, size_t bytes) {
+static void *take(tensor_pool *at, size_t bytes) {
     enum { LINE = 256 };
     void *const there = at->base ? at->base + at->used : NULL;
     at->used += (bytes + LINE - 1) / LINE * LINE;
@@ -17,30 +17,30 @@ static void *take(place *at, size_t bytes) {
 }
 
 /* Not counted as traffic, or counted by the operation itself. */
-static void *scratch(place *at, size_t bytes) {
+static void *scratch(tensor_pool *at, size_t bytes) {
     return take(at, bytes > 0 ? bytes : 1);
 }
 
-static float *floats(place *at, int64_t count) {
+static float *floats(tensor_pool *at, int64_t count) {
     at->bytes += (double)count * sizeof(float);
     return take(at, (size_t)count * sizeof(float));
 }
 
 /* Read and written. */
-static float *sums(place *at, int64_t count) {
+static float *sums(tensor_pool *at, int64_t count) {
     at->bytes += (double)count * sizeof(float);
     return floats(at, count);
 }
 
-/* Of the precision's type. */
-static void *tensor(place *at, int64_t count) {
+/* Its elements have the type of the precision. */
+static void *tensor(tensor_pool *at, int64_t count) {
     const size_t bytes = (size_t)count * sluice_type_bytes(at->operations->type);
     at->bytes += (double)bytes;
     return take(at, bytes);
 }
 
 /* Random numbers below `limit`. */
-static int32_t *integers(place *at, int64_t count, int64_t limit) {
+static int32_t *integers(tensor_pool *at, int64_t count, int64_t limit) {
     int32_t *const there = (int32_t *)(void *)floats(at, count);
     if (!at->base || !at->fresh) return there;
     int32_t *const list = bench_alloc((size_t)count, sizeof *list);
@@ -62,7 +62,7 @@ static int64_t qkv_width(const model_shape *m) {
     return (m->heads + 2 * m->kv_heads) * m->head_width;
 }
 
-static void say(place *at, int64_t a, int64_t b, int64_t c) {
+static void say(tensor_pool *at, int64_t a, int64_t b, int64_t c) {
     if (c > 0)
         (void)snprintf(at->words, sizeof at->words, "%" PRId64 " x %" PRId64 " x %" PRId64, a, b,
                        c);
@@ -84,7 +84,7 @@ static void say(place *at, int64_t a, int64_t b, int64_t c) {
 /* ---- linear layers ---- */
 
 /* A layer's weights are (inputs, outputs) in a GPT and transposed in a Llama. */
-static sluice_status forward(place *at, const model_shape *m, int64_t inputs, int64_t outputs,
+static sluice_status forward(tensor_pool *at, const model_shape *m, int64_t inputs, int64_t outputs,
                              bool activates, bool adds, int times) {
     const int64_t rows = rows_of(m);
     sluice_linear args = {.rows       = rows,
@@ -107,24 +107,24 @@ static sluice_status forward(place *at, const model_shape *m, int64_t inputs, in
     return SLUICE_OK;
 }
 
-static sluice_status to_qkv(place *at, const model_shape *m, int times) {
+static sluice_status to_qkv(tensor_pool *at, const model_shape *m, int times) {
     return forward(at, m, m->width, qkv_width(m), false, false, times);
 }
 
-static sluice_status from_heads(place *at, const model_shape *m, int times) {
+static sluice_status from_heads(tensor_pool *at, const model_shape *m, int times) {
     return forward(at, m, m->heads * m->head_width, m->width, false, true, times);
 }
 
-static sluice_status to_hidden(place *at, const model_shape *m, int times) {
+static sluice_status to_hidden(tensor_pool *at, const model_shape *m, int times) {
     return forward(at, m, m->width, m->is_llama ? 2 * m->hidden : m->hidden, !m->is_llama, false,
                    times);
 }
 
-static sluice_status from_hidden(place *at, const model_shape *m, int times) {
+static sluice_status from_hidden(tensor_pool *at, const model_shape *m, int times) {
     return forward(at, m, m->hidden, m->width, false, true, times);
 }
 
-static sluice_status gradient_of_hidden(place *at, const model_shape *m, int times) {
+static sluice_status gradient_of_hidden(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), inputs = m->hidden, outputs = m->width;
     say(at, rows, outputs, inputs);
     at->flops                   = 2 * (double)rows * (double)inputs * (double)outputs;
@@ -145,7 +145,7 @@ static sluice_status gradient_of_hidden(place *at, const model_shape *m, int tim
          .transposed        = m->is_llama});
 }
 
-static sluice_status gradient_of_weight(place *at, const model_shape *m, int times) {
+static sluice_status gradient_of_weight(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), inputs = m->width, outputs = qkv_width(m);
     say(at, inputs, rows, outputs);
     at->flops            = 2 * (double)rows * (double)inputs * (double)outputs;
@@ -166,7 +166,7 @@ static sluice_status gradient_of_weight(place *at, const model_shape *m, int tim
          .transposed = m->is_llama});
 }
 
-static sluice_status product(place *at, const model_shape *m, int times) {
+static sluice_status product(tensor_pool *at, const model_shape *m, int times) {
     const int64_t side = m->width;
     say(at, side, side, side);
     at->flops           = 2 * (double)side * (double)side * (double)side;
@@ -184,7 +184,7 @@ static double attention_flops(const model_shape *m) {
            (double)(m->length + 1) / 2;
 }
 
-static sluice_status attend(place *at, const model_shape *m, int times) {
+static sluice_status attend(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m);
     say(at, rows, m->heads, m->head_width);
     at->flops             = attention_flops(m);
@@ -203,7 +203,7 @@ static sluice_status attend(place *at, const model_shape *m, int times) {
 }
 
 /* Five products where forward has two. */
-static sluice_status attend_backward(place *at, const model_shape *m, int times) {
+static sluice_status attend_backward(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), wide = rows * m->heads * m->head_width;
     say(at, rows, m->heads, m->head_width);
     at->flops              = 2.5 * attention_flops(m);
@@ -229,7 +229,7 @@ static sluice_status attend_backward(place *at, const model_shape *m, int times)
 }
 
 /* The last token of a sequence, as generation has it. */
-static sluice_status attend_cached(place *at, const model_shape *m, int times) {
+static sluice_status attend_cached(tensor_pool *at, const model_shape *m, int times) {
     const int64_t keys = m->kv_heads * m->head_width;
     say(at, m->length, m->heads, m->head_width);
     at->flops               = 4 * (double)m->heads * (double)m->head_width * (double)m->length;
@@ -250,7 +250,7 @@ static sluice_status attend_cached(place *at, const model_shape *m, int times) {
          .head_width = m->head_width});
 }
 
-static sluice_status turn(place *at, const model_shape *m, int times) {
+static sluice_status turn(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m);
     say(at, rows, m->heads + m->kv_heads, m->head_width);
     void *const qkv =
@@ -269,7 +269,7 @@ static sluice_status turn(place *at, const model_shape *m, int times) {
 
 /* ---- norms ---- */
 
-static sluice_status normalize(place *at, const model_shape *m, int times) {
+static sluice_status normalize(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m);
     say(at, rows, m->width, 0);
     void *const y       = tensor(at, rows * m->width);
@@ -290,7 +290,7 @@ static sluice_status normalize(place *at, const model_shape *m, int times) {
          .kind    = m->is_llama ? SLUICE_NORM_RMS : SLUICE_NORM_LAYERNORM});
 }
 
-static sluice_status normalize_backward(place *at, const model_shape *m, int times) {
+static sluice_status normalize_backward(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m);
     say(at, rows, m->width, 0);
     void *const dx       = tensor(at, rows * m->width);
@@ -318,7 +318,7 @@ static sluice_status normalize_backward(place *at, const model_shape *m, int tim
          .kind     = m->is_llama ? SLUICE_NORM_RMS : SLUICE_NORM_LAYERNORM});
 }
 
-static sluice_status normalize_heads(place *at, const model_shape *m, int times) {
+static sluice_status normalize_heads(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m);
     say(at, rows, m->heads + m->kv_heads, m->head_width);
     void *const y         = tensor(at, rows * qkv_width(m));
@@ -338,12 +338,17 @@ static sluice_status normalize_heads(place *at, const model_shape *m, int times)
          .epsilon    = 1e-6F});
 }
 
-static sluice_status normalize_heads_backward(place *at, const model_shape *m, int times) {
-    const int64_t rows = rows_of(m);
-    say(at, rows, m->heads + m->kv_heads, m->head_width);
-    void *const dqkv        = tensor(at, rows * qkv_width(m));
-    const void *const qkv   = tensor(at, rows * qkv_width(m));
-    const float *const rstd = floats(at, rows * (m->heads + m->kv_heads));
+/* In place, which is why it begins with zeros: repeated, it would grow without limit. */
+static sluice_status normalize_heads_backward(tensor_pool *at, const model_shape *m, int times) {
+    const int64_t rows = rows_of(m), heads = m->heads + m->kv_heads;
+    const size_t element = sluice_type_bytes(at->operations->type);
+    const size_t bytes   = (size_t)(rows * qkv_width(m)) * element;
+    say(at, rows, heads, m->head_width);
+    void *const dqkv      = scratch(at, bytes);
+    const void *const qkv = scratch(at, bytes);
+    if (at->base && at->fresh) bench_check(at->ops->zero(at->stream, dqkv, bytes));
+    at->bytes = 3 * (double)(rows * heads * m->head_width) * (double)element; /* q and k */
+    const float *const rstd = floats(at, rows * heads);
     const void *const q = tensor(at, m->head_width), *const k = tensor(at, m->head_width);
     float *const dq = sums(at, m->head_width), *const dk = sums(at, m->head_width);
     void *const space = scratch(at, 2 * sluice_column_sum_scratch(rows, m->head_width));
@@ -364,7 +369,7 @@ static sluice_status normalize_heads_backward(place *at, const model_shape *m, i
 
 /* ---- both ends of a model ---- */
 
-static sluice_status look_up(place *at, const model_shape *m, int times) {
+static sluice_status look_up(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), width = m->width;
     const size_t element = sluice_type_bytes(at->operations->type);
     say(at, rows, width, 0);
@@ -384,7 +389,7 @@ static sluice_status look_up(place *at, const model_shape *m, int times) {
          .vocabulary = m->vocabulary});
 }
 
-static sluice_status look_up_backward(place *at, const model_shape *m, int times) {
+static sluice_status look_up_backward(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), width = m->width;
     say(at, rows, width, 0);
     float *const dtable = scratch(at, (size_t)(m->vocabulary * width) * sizeof(float));
@@ -405,7 +410,7 @@ static sluice_status look_up_backward(place *at, const model_shape *m, int times
 }
 
 /* Logits, and both gradients; the logits are not counted, which stay in a cache at best. */
-static sluice_status classify(place *at, const model_shape *m, int times) {
+static sluice_status classify(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), width = m->width;
     say(at, rows, width, m->vocabulary);
     at->flops                    = 6 * (double)rows * (double)width * (double)m->vocabulary;
@@ -431,7 +436,7 @@ static sluice_status classify(place *at, const model_shape *m, int times) {
          .scale   = 1 / (double)rows});
 }
 
-static sluice_status square_error(place *at, const model_shape *m, int times) {
+static sluice_status square_error(tensor_pool *at, const model_shape *m, int times) {
     const int64_t count = rows_of(m) * m->width;
     say(at, rows_of(m), m->width, 0);
     double *const loss         = scratch(at, sizeof *loss);
@@ -444,7 +449,7 @@ static sluice_status square_error(place *at, const model_shape *m, int times) {
 
 /* ---- element by element ---- */
 
-static sluice_status gate(place *at, const model_shape *m, int times) {
+static sluice_status gate(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), hidden = m->hidden;
     say(at, rows, hidden, 0);
     void *const y       = tensor(at, rows * hidden);
@@ -452,7 +457,7 @@ static sluice_status gate(place *at, const model_shape *m, int times) {
     RUN(at, times, swiglu, {.y = y, .x = x, .rows = rows, .hidden = hidden});
 }
 
-static sluice_status gate_backward(place *at, const model_shape *m, int times) {
+static sluice_status gate_backward(tensor_pool *at, const model_shape *m, int times) {
     const int64_t rows = rows_of(m), hidden = m->hidden;
     say(at, rows, hidden, 0);
     void *const dx       = tensor(at, 2 * rows * hidden);
@@ -460,7 +465,7 @@ static sluice_status gate_backward(place *at, const model_shape *m, int times) {
     RUN(at, times, swiglu_backward, {.dx = dx, .dy = dy, .x = x, .rows = rows, .hidden = hidden});
 }
 
-static sluice_status drop(place *at, const model_shape *m, int times) {
+static sluice_status drop(tensor_pool *at, const model_shape *m, int times) {
     const int64_t elements = m->length * m->width;
     say(at, rows_of(m), m->width, 0);
     void *const y       = tensor(at, m->samples * elements);
@@ -473,7 +478,7 @@ static sluice_status drop(place *at, const model_shape *m, int times) {
          .dropout  = {.rate = 0.1F, .key = 1, .step = 1}});
 }
 
-static sluice_status keep_positive(place *at, const model_shape *m, int times) {
+static sluice_status keep_positive(tensor_pool *at, const model_shape *m, int times) {
     const int64_t count = rows_of(m) * m->width;
     say(at, rows_of(m), m->width, 0);
     void *const y       = tensor(at, count);
@@ -481,7 +486,7 @@ static sluice_status keep_positive(place *at, const model_shape *m, int times) {
     RUN(at, times, relu, {.y = y, .x = x, .count = count});
 }
 
-static sluice_status keep_positive_backward(place *at, const model_shape *m, int times) {
+static sluice_status keep_positive_backward(tensor_pool *at, const model_shape *m, int times) {
     const int64_t count = rows_of(m) * m->width;
     say(at, rows_of(m), m->width, 0);
     void *const dx       = tensor(at, count);
@@ -489,7 +494,7 @@ static sluice_status keep_positive_backward(place *at, const model_shape *m, int
     RUN(at, times, relu_backward, {.dx = dx, .dy = dy, .x = x, .count = count});
 }
 
-static sluice_status add(place *at, const model_shape *m, int times) {
+static sluice_status add(tensor_pool *at, const model_shape *m, int times) {
     const int64_t count = m->width * m->hidden;
     static const float *list[2]; /* read by the stream's work */
     float *const out = floats(at, count);
@@ -498,9 +503,9 @@ static sluice_status add(place *at, const model_shape *m, int times) {
     RUN(at, times, sum, {.out = out, .inputs = list, .terms = 2, .count = count});
 }
 
-/* ---- the update, of a block's largest matrix ---- */
+/* ---- the update, of a matrix of a block's MLP ---- */
 
-static sluice_update_tensor updated(place *at, const model_shape *m, int states) {
+static sluice_update_tensor updated(tensor_pool *at, const model_shape *m, int states) {
     const int64_t count = m->width * m->hidden;
     const size_t copied =
         at->operations->working_bytes(&(sluice_shape){SLUICE_TYPE_F32, 2, {m->width, m->hidden}});
@@ -517,7 +522,7 @@ static sluice_update_tensor updated(place *at, const model_shape *m, int states)
     return t;
 }
 
-static sluice_status step_adamw(place *at, const model_shape *m, int times) {
+static sluice_status step_adamw(tensor_pool *at, const model_shape *m, int times) {
     static sluice_update_tensor t; /* read by the stream's work */
     t = updated(at, m, 2);
     RUN(at, times, adamw,
@@ -532,7 +537,7 @@ static sluice_status step_adamw(place *at, const model_shape *m, int times) {
          .step           = 1});
 }
 
-static sluice_status step_sgd(place *at, const model_shape *m, int times) {
+static sluice_status step_sgd(tensor_pool *at, const model_shape *m, int times) {
     static sluice_update_tensor t;
     t = updated(at, m, 1);
     RUN(at, times, sgd,
@@ -541,10 +546,10 @@ static sluice_status step_sgd(place *at, const model_shape *m, int times) {
          .learning_rate  = 1e-6,
          .momentum       = 0.9,
          .gradient_scale = 1,
-         .step           = 1});
+         .step           = 2});
 }
 
-static sluice_status square(place *at, const model_shape *m, int times) {
+static sluice_status square(tensor_pool *at, const model_shape *m, int times) {
     const int64_t count    = m->width * m->hidden;
     double *const partials = scratch(at, sizeof *partials);
     static sluice_update_tensor t;
@@ -553,7 +558,7 @@ static sluice_status square(place *at, const model_shape *m, int times) {
     RUN(at, times, sum_squares, {.partials = partials, .tensors = &t, .count = 1});
 }
 
-static sluice_status copy_working(place *at, const model_shape *m, int times) {
+static sluice_status copy_working(tensor_pool *at, const model_shape *m, int times) {
     const int64_t count       = m->width * m->hidden;
     void *const working       = tensor(at, count);
     const float *const master = floats(at, count);

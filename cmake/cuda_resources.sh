@@ -13,6 +13,7 @@ now() {
     {
         (cd "$source/runtime/device" && cat cuda/*.cu cuda/*.cuh cuda/kernels.h cuda/portable.h blocks.h)
         grep '^| `.*[.]cu` |' "$source/docs/gpu.md"
+        cat "$source/cmake/cuda_budgets.py"
     } | sha256sum
 }
 all=(80 90 100 120)

@@ -38,19 +38,19 @@ struct sluice__events {
     int over;                 /* computes that the host has seen end */
 };
 
-/* Launches that an action of the stage makes, at most. */
+/* Entries of a queue that an action of the stage takes, at most. */
 static int64_t count_launches(const sluice__layout *stage) {
-    enum { LAYER = 20 }; /* of one that does not say */
-    int64_t launches = 0;
+    enum { LAYER = 20, OWN = 8 }; /* of one that does not say; events, waits and uploads */
+    int64_t launches = OWN;
     for (int n = 0; n < stage->count; n++) {
-        const int64_t known = stage->descriptions ? stage->descriptions[n].launches : 0;
+        const int64_t known = stage->descriptions[n].launches;
         launches += known > 0 ? known : LAYER;
     }
     return launches;
 }
 
-/* A host that fills a stream's queue blocks inside a launch, where it cannot check the deadline. Of
- * fewer than two instructions the device would see the end of its work. */
+/* A host that fills a stream's queue blocks inside a launch, where it cannot check the deadline.
+ * With fewer than two instructions issued ahead, the device would run out of work. */
 static int choose_ahead(const sluice__rank *rank) {
     enum { QUEUE = 1024 /* of a stream */, MIN_AHEAD = 2 };
     const sluice_program *program = rank->pipeline->program;

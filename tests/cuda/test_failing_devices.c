@@ -401,20 +401,21 @@ static void a_product_on_a_lost_gpu_has_cudas_reason(void **state) {
     scenario_expect_nothing_left("a product on a lost GPU");
 }
 
-/* With "faults": devices that fail; without: those that hang, with short deadlines. */
+/* test_failing_devices faults|hangs: devices that fail, or whose time counts: those that hang. */
 int main(int argc, char **argv) {
     const struct CMUnitTest faults[] = {
         cmocka_unit_test(whatever_is_enqueued_may_fault),
-        cmocka_unit_test(a_fault_names_its_micro_batch),
         cmocka_unit_test(a_gpu_may_be_lost_at_any_work),
         cmocka_unit_test(a_gpu_may_be_lost_while_the_host_is_busy),
         cmocka_unit_test(a_product_on_a_lost_gpu_has_cudas_reason),
     };
     const struct CMUnitTest hangs[] = {
+        cmocka_unit_test(a_fault_names_its_micro_batch),
         cmocka_unit_test(memory_that_a_copy_may_write_is_not_freed),
         cmocka_unit_test(work_may_never_end),
     };
-    if (argc > 1 && strcmp(argv[1], "faults") == 0)
+    if (argc != 2 || (strcmp(argv[1], "faults") != 0 && strcmp(argv[1], "hangs") != 0)) return 2;
+    if (strcmp(argv[1], "faults") == 0)
         return cmocka_run_group_tests(faults, run_without_failures, NULL);
     return cmocka_run_group_tests(hangs, run_without_failures, NULL);
 }

@@ -388,7 +388,8 @@ static void memory_is_reserved_for_communicators(void **state) {
     emu_restart(&settings);
 }
 
-/* With "calls": those that fail at once; without: ranks and devices that others wait for. */
+/* test_nccl_failures calls|waits: calls that fail at once, or ranks and devices that others wait
+ * for. */
 int main(int argc, char **argv) {
     const struct CMUnitTest calls_fail[]  = {cmocka_unit_test(every_call_may_fail)};
     const struct CMUnitTest others_wait[] = {
@@ -402,7 +403,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(impossible_settings_are_refused),
         cmocka_unit_test(memory_is_reserved_for_communicators),
     };
-    if (argc > 1 && strcmp(argv[1], "calls") == 0)
+    if (argc != 2 || (strcmp(argv[1], "calls") != 0 && strcmp(argv[1], "waits") != 0)) return 2;
+    if (strcmp(argv[1], "calls") == 0)
         return cmocka_run_group_tests_name("calls of nccl", calls_fail, NULL, NULL);
     return cmocka_run_group_tests_name("nccl failures", others_wait, NULL, NULL);
 }

@@ -88,14 +88,14 @@ static sluice_model *make_head(void) {
     return model;
 }
 
-/* A micro-batch of 27 slabs of 256 rows: eight of its gradients would fill a queue of 1024. The
- * host would wait inside a launch, where it sees neither its deadline nor another rank's failure.
- */
+/* The head is a stage of its own, with 29 slabs of at most 256 rows in a micro-batch: seven of its
+ * gradients would fill a queue of 1024. The host would wait inside a launch, where it sees neither
+ * its deadline nor another rank's failure. */
 static void a_head_of_many_rows_does_not_fill_the_queue(void **state) {
-    enum { MICROBATCHES = 9, SAMPLES = 27 * 256 / LENGTH };
+    enum { MICROBATCHES = 9, SAMPLES = 7200 / LENGTH };
     (void)state;
     const setting with        = {.schedule     = "gpipe",
-                                 .ranks        = 1,
+                                 .ranks        = 2,
                                  .threads      = 1,
                                  .microbatches = MICROBATCHES,
                                  .samples      = (int64_t)MICROBATCHES * SAMPLES,

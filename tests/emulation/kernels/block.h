@@ -81,7 +81,8 @@ static inline struct emu__thread *emu__this_thread(void) {
     return (struct emu__thread *)(void *)emu_thread;
 }
 
-/* Whether two threads wait at one place: mostly with one string for its file, too. */
+/* Whether two threads wait at one line. The file's name is usually the same pointer, which saves
+ * the strcmp(). */
 static inline bool emu__is_same_line(const struct emu__thread *one,
                                      const struct emu__thread *other) {
     return one->line == other->line &&
