@@ -109,7 +109,7 @@ static const struct property properties[] = {
     {cudaDevAttrStreamPrioritiesSupported, 1},
 };
 
-/* Of sm_80, sm_90 and sm_100; of sm_120, and of all cards for workstations, 99 KiB. */
+/* In bytes. sm_120 has less than sm_90, as all cards for workstations. */
 int emu__shared_max(void) {
     enum { KIB = 1024 };
     switch (emu__settings.major) {
