@@ -22,6 +22,12 @@ double bench_now(void);
 double bench_quantile(const double *values, int count, double at);
 double bench_median(const double *values, int count);
 
+/* Does something `times` times in a row; returns seconds of one. */
+typedef double bench_timed(void *context, int times);
+/* Seconds of one such thing: the median of `rounds` rounds that each take about `target` seconds.
+ */
+double bench_rounds(bench_timed *seconds_of, void *context, int rounds, double target);
+
 /* Resident memory of this process, in bytes. */
 typedef struct bench_resident {
     size_t all;

@@ -91,39 +91,40 @@ static void fill(const card *on, char *base, size_t bytes) {
 
 /* ---- time ---- */
 
-typedef sluice_status timed(void *context, int times);
+/* What is enqueued many times in a row, and how that ended. */
+typedef struct repeated {
+    const card *on;
+    sluice_status (*enqueue)(void *context, int times);
+    void *context;
+    sluice_status status;
+} repeated;
 
-/* By the device's clock if it has one, else by the host's. */
-static sluice_status seconds_of(double *out, const card *on, timed *work, void *context,
-                                int times) {
-    const double before  = bench_now();
+static sluice_status enqueue_between_events(const repeated *it, int times) {
+    const card *const on = it->on;
     sluice_status status = on->ops->record(on->stream, on->from);
-    if (status == SLUICE_OK) status = work(context, times);
+    if (status == SLUICE_OK) status = it->enqueue(it->context, times);
     if (status == SLUICE_OK) status = on->ops->record(on->stream, on->to);
-    if (status == SLUICE_OK) status = on->ops->synchronize(on->stream);
-    if (status != SLUICE_OK) return status;
-    double seconds = bench_now() - before, measured;
-    if (on->ops->asynchronous && on->ops->seconds(&measured, on->from, on->to) == SLUICE_OK)
-        seconds = measured;
-    *out = seconds / times;
-    return SLUICE_OK;
+    return status == SLUICE_OK ? on->ops->synchronize(on->stream) : status;
 }
 
-/* The median of rounds; the first ones load kernels and choose algorithms. */
-static sluice_status measure(double *out, const card *on, const setting *how, timed *work,
-                             void *context) {
-    enum { MAX_ROUNDS = 15, MAX_TIMES = 200 };
-    double seconds[MAX_ROUNDS] = {0};
-    const int rounds           = how->rounds < MAX_ROUNDS ? how->rounds : MAX_ROUNDS;
-    sluice_status status       = seconds_of(out, on, work, context, 1);
-    if (status == SLUICE_OK) status = seconds_of(out, on, work, context, 1);
-    if (status != SLUICE_OK) return status;
-    const double wish = *out > 0 ? how->target / *out : MAX_TIMES;
-    const int times   = wish < 1 ? 1 : wish > MAX_TIMES ? MAX_TIMES : (int)wish;
-    for (int r = 0; r < rounds && status == SLUICE_OK; r++)
-        status = seconds_of(&seconds[r], on, work, context, times);
-    *out = bench_median(seconds, rounds);
-    return status;
+/* By the device's clock if it has one, else by the host's; after a failure nothing is tried. */
+static double seconds_of(void *context, int times) {
+    repeated *const it   = context;
+    const card *const on = it->on;
+    const double before  = bench_now();
+    if (it->status == SLUICE_OK) it->status = enqueue_between_events(it, times);
+    double seconds = bench_now() - before, measured;
+    if (on->ops->asynchronous && it->status == SLUICE_OK &&
+        on->ops->seconds(&measured, on->from, on->to) == SLUICE_OK)
+        seconds = measured;
+    return seconds / times;
+}
+
+static sluice_status measure(double *out, const card *on, const setting *how,
+                             sluice_status (*enqueue)(void *context, int times), void *context) {
+    repeated it = {on, enqueue, context, SLUICE_OK};
+    *out        = bench_rounds(seconds_of, &it, how->rounds, how->target);
+    return it.status;
 }
 
 /* ---- limits ---- */
@@ -165,7 +166,7 @@ typedef struct trial {
 static sluice_status run_again(void *context, int times) {
     trial *const it = context;
     it->at.used     = 0;
-    it->at.bytes    = 0;
+    it->at.bytes    = 0; /* those of one time */
     return it->of->run(&it->at, it->model, times);
 }
 
@@ -173,7 +174,7 @@ static sluice_status run_again(void *context, int times) {
 static sluice_status measure_operation(double *seconds, trial *it, const card *on,
                                        const setting *how) {
     void *arena = NULL;
-    bench_check(it->of->run(&it->at, it->model, 0));
+    bench_check(run_again(it, 0));
     const size_t bytes = it->at.used;
     bench_check(on->ops->arena_alloc(&arena, on->device, bytes));
     fill(on, arena, bytes);
@@ -188,10 +189,9 @@ static sluice_status measure_operation(double *seconds, trial *it, const card *o
 
 static void measure_rate(card *on, const setting *how, const sluice_operations *operations) {
     double seconds         = 0;
-    const operation *of    = all_operations;
+    const operation square = {"matmul", true, true, run_square_product};
     const model_shape like = {.width = how->square};
-    while (strcmp(of->name, "matmul") != 0) of++;
-    trial it = {of, &like, {.ops = on->ops, .operations = operations, .stream = on->stream}};
+    trial it = {&square, &like, {.ops = on->ops, .operations = operations, .stream = on->stream}};
     bench_check(measure_operation(&seconds, &it, on, how));
     on->rate = 2 * (double)how->square * (double)how->square * (double)how->square / seconds;
 }
@@ -208,7 +208,7 @@ static bool print_operation(const operation *of, const model_shape *model, const
     const double of_memory = it.at.bytes / on->bandwidth, of_products = it.at.flops / on->rate;
     const double estimate =
         longer(it.at.bytes / on->estimate.bytes_per_s, it.at.flops / on->estimate.flops_per_s);
-    printf("| %s | %s | ", of->name, it.at.words);
+    printf("| %s | %s | ", of->name, it.at.shape);
     if (status != SLUICE_OK) {
         printf("%s | | | | | |\n", sluice_last_error()->what);
         return status == SLUICE_E_UNSUPPORTED;
@@ -220,18 +220,24 @@ static bool print_operation(const operation *of, const model_shape *model, const
     return true;
 }
 
+static bool print_list(const operation *of, const model_shape *model, const card *on,
+                       const setting *how, const sluice_operations *operations) {
+    bool all = true;
+    for (; of->name; of++)
+        if (model->is_llama ? of->of_llama : of->of_gpt)
+            all = print_operation(of, model, on, how, operations) && all;
+    return all;
+}
+
 static bool print_model(const model_shape *model, const card *on, const setting *how,
                         const sluice_operations *operations) {
-    bool all = true;
     printf(
         "\n### %s, %s\n\n%d x %d tokens.\n\n| operation | shape | ms | GB/s | TFLOP/s | bound by "
         "| of the bound | estimate, ms |\n|:--|:--|--:|--:|--:|:--|--:|--:|\n",
         model->name, sluice_precision_name(operations->precision), (int)model->samples,
         (int)model->length);
-    for (const operation *of = all_operations; of->name; of++)
-        if (model->is_llama ? of->of_llama : of->of_gpt)
-            all = print_operation(of, model, on, how, operations) && all;
-    return all;
+    const bool all = print_list(product_operations, model, on, how, operations);
+    return print_list(memory_operations, model, on, how, operations) && all;
 }
 
 static bool print_precision(card *on, const setting *how, const sluice_operations *operations) {

@@ -94,25 +94,25 @@ void bench_matrices_close(bench_matrices *on) {
 
 /* ---- time ---- */
 
-static double seconds_of(const bench_matrices *on, const sluice_matmul *product, int times) {
-    const double before = bench_now();
-    for (int n = 0; n < times; n++) bench_check(on->operations->matmul(on->stream, product));
-    bench_check(on->ops->synchronize(on->stream));
+typedef struct repeated {
+    const bench_matrices *on;
+    sluice_matmul args;
+} repeated;
+
+static double seconds_of(void *context, int times) {
+    const repeated *const it = context;
+    const double before      = bench_now();
+    for (int n = 0; n < times; n++)
+        bench_check(it->on->operations->matmul(it->on->stream, &it->args));
+    bench_check(it->on->ops->synchronize(it->on->stream));
     return (bench_now() - before) / times;
 }
 
 double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *product, int rounds,
                               double target) {
-    enum { MAX_ROUNDS = 15, MAX_TIMES = 2000 };
-    sluice_matmul args         = *product;
-    double seconds[MAX_ROUNDS] = {0};
-    args.c                     = on->c;
-    args.a                     = on->a;
-    args.b                     = on->b;
-    if (rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
-    (void)seconds_of(on, &args, 1); /* algorithms are chosen and kernels loaded at the first */
-    const double wish = target / seconds_of(on, &args, 1);
-    const int times   = wish < 1 ? 1 : wish > MAX_TIMES ? MAX_TIMES : (int)wish;
-    for (int r = 0; r < rounds; r++) seconds[r] = seconds_of(on, &args, times);
-    return bench_median(seconds, rounds);
+    repeated it = {on, *product};
+    it.args.c   = on->c;
+    it.args.a   = on->a;
+    it.args.b   = on->b;
+    return bench_rounds(seconds_of, &it, rounds, target);
 }
