@@ -68,6 +68,14 @@ bool test_is_sanitized(void) {
 #endif
 }
 
+bool test_finds_races(void) {
+#if defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    return false;
+#endif
+}
+
 bool test_picks(int k, int one_in, int one_in_sanitized) {
     return getenv("SLUICE_LONG") || k % (test_is_sanitized() ? one_in_sanitized : one_in) == 0;
 }

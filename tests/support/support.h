@@ -80,6 +80,8 @@ bool test_matches(const char *text, const char *pattern);
 
 /* Whether the build has a sanitizer, with which tests are many times as slow. */
 bool test_is_sanitized(void);
+/* By ThreadSanitizer, which is several times as slow as the others. */
+bool test_finds_races(void);
 /* Whether case k of many is run: one in so many, fewer with a sanitizer; SLUICE_LONG=1: every one.
  */
 bool test_picks(int k, int one_in, int one_in_sanitized);
