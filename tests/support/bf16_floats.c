@@ -2,7 +2,6 @@
 /* bf16_floats.c -- floats become bf16, an operation runs, and its results become floats. */
 #include "tests/support/bf16_floats.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/convert.h"
@@ -33,7 +32,7 @@ static sluice_status floats_store_working(sluice_stream *stream, const sluice_st
     if (!block) return SLUICE_E_HOST_MEMORY;
     const sluice_status status = real->store_working(stream, &copy);
     tensors_convert_back(list, 1, SLUICE_TYPE_F32, SLUICE_TYPE_BF16);
-    free(block);
+    tensors_release(block);
     return status;
 }
 
@@ -56,7 +55,7 @@ enum { TENSORS = 16 };
         copy.tensors               = tensors;                                                      \
         const sluice_status status = real->row(stream, &copy);                                     \
         tensors_convert_back(list, count, SLUICE_TYPE_F32, SLUICE_TYPE_BF16);                      \
-        free(block);                                                                               \
+        tensors_release(block);                                                                    \
         return status;                                                                             \
     }
 UPDATE(adamw, sluice_adamw)

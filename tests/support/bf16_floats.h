@@ -8,7 +8,8 @@
 
 #include "sluice/operations.h"
 
-/* The table `bf16` for floats. One table at a time, of a device that can access host memory. */
+/* The table `bf16` for floats. One table at a time; its device can access the arrays of
+ * tensors_come_from(). */
 const sluice_operations *bf16_on_floats(const sluice_operations *bf16);
 
 #endif

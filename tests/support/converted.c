@@ -8,6 +8,18 @@
 #include "runtime/base/convert.h"
 #include "runtime/base/error.h"
 
+static converted_take *take = malloc;
+static converted_give *give = free;
+
+void tensors_come_from(converted_take *taker, converted_give *giver) {
+    take = taker;
+    give = giver;
+}
+
+void tensors_release(void *block) {
+    give(block);
+}
+
 /* The same tensor given twice (y == residual) gets one array; else the next of the block. */
 static void *find_array(const converted_tensor *list, const converted_tensor *of, char **next,
                         sluice_type to, sluice_type from) {
@@ -22,7 +34,7 @@ static void *find_array(const converted_tensor *list, const converted_tensor *of
 void *tensors_convert(converted_tensor *list, int count, sluice_type to, sluice_type from) {
     size_t elements = 1;
     for (int k = 0; k < count; k++) elements += (size_t)list[k].count;
-    char *const block = malloc(elements * sluice_type_bytes(to)), *next = block;
+    char *const block = take(elements * sluice_type_bytes(to)), *next = block;
     if (!block) {
         (void)sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensors");
         return NULL;

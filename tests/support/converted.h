@@ -7,8 +7,15 @@
 #define SLUICE_TESTS_CONVERTED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "sluice/operations.h"
+
+/* Where the arrays of a converted call come from; NULL: no memory. By default malloc() and free().
+ */
+typedef void *converted_take(size_t bytes);
+typedef void converted_give(void *block); /* NULL is allowed */
+void tensors_come_from(converted_take *take, converted_give *give);
 
 /* A `void *` field of an argument struct; it is const in the struct if it is only read. */
 typedef struct converted_tensor {
@@ -20,11 +27,12 @@ typedef struct converted_tensor {
 
 /* Point each field at elements of type `to` with the values of its tensor, whose type is `from`,
  * outputs included: elements that the operation does not write keep their values. Returns a block
- * to free; NULL: no memory, which is the last error. */
+ * for tensors_release(); NULL: no memory, which is the last error. */
 void *tensors_convert(converted_tensor *list, int count, sluice_type to, sluice_type from);
 /* Convert what is written back. */
 void tensors_convert_back(const converted_tensor *list, int count, sluice_type to,
                           sluice_type from);
+void tensors_release(void *block);
 
 #define CONVERTED_WRITES(pointer) _Generic(&(pointer), void ** : true, const void ** : false)
 #define TENSOR(name, rows, columns)                                                                \
@@ -93,7 +101,7 @@ void tensors_convert_back(const converted_tensor *list, int count, sluice_type t
         if (!block) return SLUICE_E_HOST_MEMORY;                                                   \
         const sluice_status status = (real)->row(stream, &copy);                                   \
         tensors_convert_back(list, count, from, to);                                               \
-        free(block);                                                                               \
+        tensors_release(block);                                                                    \
         return status;                                                                             \
     }
 

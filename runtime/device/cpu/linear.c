@@ -98,6 +98,7 @@ static void start(const sluice__result *y, const sluice_linear *args, const slui
                    tile->rows, tile->columns);
 }
 
+/* Of y as it is stored. */
 static void activate(const sluice__result *y, const sluice_linear *args, const sluice__tile *tile) {
     const int64_t first = tile->row * args->outputs + tile->column;
     if (!y->bf16) {
@@ -105,8 +106,9 @@ static void activate(const sluice__result *y, const sluice_linear *args, const s
         return;
     }
     for (int64_t i = 0; i < tile->rows; i++) {
-        float row[SLUICE__TILE_COLUMNS];
-        gelu_tile(row, y->at + i * y->stride, tile->columns, 1, tile->columns);
+        float stored[SLUICE__TILE_COLUMNS], row[SLUICE__TILE_COLUMNS];
+        sluice__widen(stored, y->bf16 + i * y->bf16_stride, tile->columns);
+        gelu_tile(row, stored, tile->columns, 1, tile->columns);
         sluice__narrow((uint16_t *)args->activated + first + i * args->outputs, row, tile->columns);
     }
 }

@@ -15,16 +15,17 @@ sluice_status sluice__cuda_check_heads(int64_t head_width) {
 
 sluice_status sluice__cuda_attention(sluice_stream *stream, const sluice_attention *args,
                                      sluice_precision precision) {
-    (void)precision;
     SLUICE__TRY(sluice__cuda_check_heads(args->head_width));
-    return sluice__cuda_status(sluice__launch_attention(args, stream->handle), "attention");
+    return sluice__cuda_status(
+        sluice__launch_attention(args, sluice_precision_type(precision), stream->handle),
+        "attention");
 }
 
 sluice_status sluice__cuda_attention_backward(sluice_stream *stream,
                                               const sluice_attention_backward *args,
                                               sluice_precision precision) {
-    (void)precision;
     SLUICE__TRY(sluice__cuda_check_heads(args->head_width));
-    return sluice__cuda_status(sluice__launch_attention_backward(args, stream->handle),
-                               "the gradient of attention");
+    return sluice__cuda_status(
+        sluice__launch_attention_backward(args, sluice_precision_type(precision), stream->handle),
+        "the gradient of attention");
 }

@@ -33,7 +33,7 @@ __device__ inline void score_tile(float (&scores)[shape<R>::own], const float *q
     }
 }
 
-template <int R>
+template <class T, int R>
 __global__ void __launch_bounds__(THREADS, 2)
     attend(const sluice_attention args, const float scale, const draw d) {
     using S = shape<R>;
@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     const int64_t end    = min(args.length, part.first + S::owned);
     float *const q       = queries + warp_number() * S::own * S::width;
     float *const weights = queries + S::owned * S::width + warp_number() * S::own * TILE;
-    const float *from    = floats(args.qkv);
+    const T *from        = elements<T>(args.qkv);
     load_rows<S::width>(queries, S::width, S::owned, from + h.q, h.in_stride, part.first,
                         args.length, args.head_width);
     float out[S::own][R] = {}, by[S::own] = {};
@@ -81,32 +81,41 @@ __global__ void __launch_bounds__(THREADS, 2)
         add_tile<R, S::own>(out, weights, v, S::pitch);
     }
     for (int i = 0; i < S::own; i++) by[i] = at[i].sum > 0 ? 1 / at[i].sum : 0;
-    store_rows<R, S::own>(floats(args.out) + h.out, h.out_stride, out, by, first, args.length,
+    store_rows<R, S::own>(elements<T>(args.out) + h.out, h.out_stride, out, by, first, args.length,
                           args.head_width);
     for (int i = 0; i < S::own && lane_number() == 0; i++)
         if (first + i < args.length) args.lse[h.rows + first + i] = at[i].largest + logf(at[i].sum);
 }
 
-template <int R> cudaError_t launch(const sluice_attention *args, cudaStream_t stream) {
+template <class T, int R> cudaError_t launch(const sluice_attention *args, cudaStream_t stream) {
     const float scale = 1.0f / sqrtf(static_cast<float>(args->head_width));
-    return SLUICE__LAUNCH(attend<R>,
+    return SLUICE__LAUNCH((attend<T, R>),
                           blocks_of(args->samples, args->heads, args->length, shape<R>::owned),
                           THREADS, shape<R>::bytes, stream, *args, scale, draw_of(args->dropout));
+}
+
+template <class T> cudaError_t prepare() {
+    cudaError_t error = ask_for_shared(attend<T, 1>, shape<1>::bytes);
+    if (error == cudaSuccess) error = ask_for_shared(attend<T, 2>, shape<2>::bytes);
+    if (error == cudaSuccess) error = ask_for_shared(attend<T, 4>, shape<4>::bytes);
+    return error == cudaSuccess ? ask_for_shared(attend<T, 8>, shape<8>::bytes) : error;
 }
 
 } // namespace
 
 cudaError_t sluice__prepare_attention(void) {
-    cudaError_t error = ask_for_shared(attend<1>, shape<1>::bytes);
-    if (error == cudaSuccess) error = ask_for_shared(attend<2>, shape<2>::bytes);
-    if (error == cudaSuccess) error = ask_for_shared(attend<4>, shape<4>::bytes);
-    return error == cudaSuccess ? ask_for_shared(attend<8>, shape<8>::bytes) : error;
+    const cudaError_t error = prepare<float>();
+    return error == cudaSuccess ? prepare<bf16>() : error;
 }
 
-cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream) {
+cudaError_t sluice__launch_attention(const sluice_attention *args, sluice_type type,
+                                     cudaStream_t stream) {
     if (args->samples == 0 || args->length == 0 || args->heads == 0) return cudaSuccess;
-    if (args->head_width <= 32) return launch<1>(args, stream);
-    if (args->head_width <= 64) return launch<2>(args, stream);
-    if (args->head_width <= 128) return launch<4>(args, stream);
-    return launch<8>(args, stream);
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        if (args->head_width <= 32) return launch<T, 1>(args, stream);
+        if (args->head_width <= 64) return launch<T, 2>(args, stream);
+        if (args->head_width <= 128) return launch<T, 4>(args, stream);
+        return launch<T, 8>(args, stream);
+    });
 }

@@ -59,20 +59,21 @@ __device__ inline void dots(float (&a)[shape<R>::own], float (&b)[shape<R>::own]
 }
 
 /* delta (samples, heads, length), a warp per element. */
+template <class T>
 __global__ void make_delta(const sluice_attention_backward args, float *delta, int64_t count) {
     const int64_t at = static_cast<int64_t>(blockIdx.x) * WARPS + warp_number();
     if (at >= count) return; /* a whole warp, and no barrier follows */
     const int64_t index = at / args.length, query = at % args.length;
     const int64_t row   = (index / args.heads * args.length + query) * args.heads;
     const int64_t first = (row + index % args.heads) * args.head_width;
-    const float *out = floats(args.out) + first, *dout = floats(args.dout) + first;
+    const T *out = elements<T>(args.out) + first, *dout = elements<T>(args.dout) + first;
     float sum = 0;
     for (int64_t j = lane_number(); j < args.head_width; j += LANES) sum += dout[j] * out[j];
     sum = warp_sum(sum);
     if (lane_number() == 0) delta[at] = sum;
 }
 
-template <int R>
+template <class T, int R>
 __global__ void __launch_bounds__(THREADS, 2)
     gradient_of_queries(const sluice_attention_backward args, const float *deltas,
                         const float scale, const draw d) {
@@ -83,10 +84,10 @@ __global__ void __launch_bounds__(THREADS, 2)
     const head h              = head_at(args, part.head / args.heads, part.head % args.heads);
     const int64_t first       = part.first + warp_number() * S::own; /* query of this warp */
     const int64_t end         = min(args.length, part.first + S::owned);
-    const float *from         = floats(args.qkv);
+    const T *from             = elements<T>(args.qkv);
     load_rows<S::width>(at.own_a, S::width, S::owned, from + h.q, h.in_stride, part.first,
                         args.length, args.head_width);
-    load_rows<S::width>(at.own_b, S::width, S::owned, floats(args.dout) + h.out, h.out_stride,
+    load_rows<S::width>(at.own_b, S::width, S::owned, elements<T>(args.dout) + h.out, h.out_stride,
                         part.first, args.length, args.head_width);
     float dq[S::own][R] = {}, by[S::own], lse[S::own], delta[S::own];
     for (int i = 0; i < S::own; i++) {
@@ -118,12 +119,12 @@ __global__ void __launch_bounds__(THREADS, 2)
         __syncwarp();
         add_tile<R, S::own>(dq, at.first, at.a, S::pitch);
     }
-    store_rows<R, S::own>(floats(args.dqkv) + h.q, h.in_stride, dq, by, first, args.length,
+    store_rows<R, S::own>(elements<T>(args.dqkv) + h.q, h.in_stride, dq, by, first, args.length,
                           args.head_width);
 }
 
 /* A query head's tiles: what they add to the gradients of the block's keys and values. */
-template <int R>
+template <class T, int R>
 __device__ inline void add_head(float (&dk)[shape<R>::own][R], float (&dv)[shape<R>::own][R],
                                 const sluice_attention_backward &args, const float *deltas,
                                 const head &h, const shared_layout<R> &at, int64_t block_first,
@@ -132,10 +133,10 @@ __device__ inline void add_head(float (&dk)[shape<R>::own][R], float (&dv)[shape
     const int64_t first = block_first + warp_number() * S::own; /* key of this warp */
     for (int64_t query = block_first / TILE * TILE; query < args.length; query += TILE) {
         __syncthreads(); /* the last tile may still be read */
-        load_rows<S::width>(at.a, S::pitch, TILE, floats(args.qkv) + h.q, h.in_stride, query,
+        load_rows<S::width>(at.a, S::pitch, TILE, elements<T>(args.qkv) + h.q, h.in_stride, query,
                             args.length, args.head_width);
-        load_rows<S::width>(at.b, S::pitch, TILE, floats(args.dout) + h.out, h.out_stride, query,
-                            args.length, args.head_width);
+        load_rows<S::width>(at.b, S::pitch, TILE, elements<T>(args.dout) + h.out, h.out_stride,
+                            query, args.length, args.head_width);
         if (warp_number() == 0) {
             const bool there        = query + lane_number() < args.length;
             const int64_t row       = h.rows + query + lane_number();
@@ -163,7 +164,7 @@ __device__ inline void add_head(float (&dk)[shape<R>::own][R], float (&dv)[shape
     }
 }
 
-template <int R>
+template <class T, int R>
 __global__ void __launch_bounds__(THREADS, 2)
     gradient_of_keys(const sluice_attention_backward args, const float *deltas, const float scale,
                      const draw d) {
@@ -175,21 +176,22 @@ __global__ void __launch_bounds__(THREADS, 2)
     const int64_t sample = part.head / args.kv_heads, begin = part.head % args.kv_heads * group;
     const head h        = head_at(args, sample, begin);
     const int64_t first = part.first + warp_number() * S::own; /* key of this warp */
-    load_rows<S::width>(at.own_a, S::width, S::owned, floats(args.qkv) + h.k, h.in_stride,
+    load_rows<S::width>(at.own_a, S::width, S::owned, elements<T>(args.qkv) + h.k, h.in_stride,
                         part.first, args.length, args.head_width);
-    load_rows<S::width>(at.own_b, S::width, S::owned, floats(args.qkv) + h.v, h.in_stride,
+    load_rows<S::width>(at.own_b, S::width, S::owned, elements<T>(args.qkv) + h.v, h.in_stride,
                         part.first, args.length, args.head_width);
     float dk[S::own][R] = {}, dv[S::own][R] = {}, by[S::own], one[S::own];
     for (int i = 0; i < S::own; i++) by[i] = scale, one[i] = 1;
     for (int64_t n = 0; n < group; n++)
-        add_head<R>(dk, dv, args, deltas, head_at(args, sample, begin + n), at, part.first, scale,
-                    d);
-    float *const to = floats(args.dqkv);
+        add_head<T, R>(dk, dv, args, deltas, head_at(args, sample, begin + n), at, part.first,
+                       scale, d);
+    T *const to = elements<T>(args.dqkv);
     store_rows<R, S::own>(to + h.k, h.in_stride, dk, by, first, args.length, args.head_width);
     store_rows<R, S::own>(to + h.v, h.in_stride, dv, one, first, args.length, args.head_width);
 }
 
-template <int R> cudaError_t launch(const sluice_attention_backward *args, cudaStream_t stream) {
+template <class T, int R>
+cudaError_t launch(const sluice_attention_backward *args, cudaStream_t stream) {
     const float scale      = 1.0f / sqrtf(static_cast<float>(args->head_width));
     float *const delta     = static_cast<float *>(args->scratch);
     const draw d           = draw_of(args->dropout);
@@ -198,34 +200,42 @@ template <int R> cudaError_t launch(const sluice_attention_backward *args, cudaS
     const unsigned keys = blocks_of(args->samples, args->kv_heads, args->length, shape<R>::owned);
     const unsigned of_delta = static_cast<unsigned>((rows + WARPS - 1) / WARPS);
     cudaError_t error =
-        SLUICE__LAUNCH(make_delta, of_delta, THREADS, 0, stream, *args, delta, rows);
+        SLUICE__LAUNCH(make_delta<T>, of_delta, THREADS, 0, stream, *args, delta, rows);
     if (error != cudaSuccess) return error;
-    error = SLUICE__LAUNCH(gradient_of_queries<R>, queries, THREADS, shape<R>::bytes, stream, *args,
-                           delta, scale, d);
+    error = SLUICE__LAUNCH((gradient_of_queries<T, R>), queries, THREADS, shape<R>::bytes, stream,
+                           *args, delta, scale, d);
     if (error != cudaSuccess) return error;
-    return SLUICE__LAUNCH(gradient_of_keys<R>, keys, THREADS, shape<R>::bytes, stream, *args, delta,
-                          scale, d);
+    return SLUICE__LAUNCH((gradient_of_keys<T, R>), keys, THREADS, shape<R>::bytes, stream, *args,
+                          delta, scale, d);
 }
 
-template <int R> cudaError_t prepare(void) {
-    const cudaError_t error = ask_for_shared(gradient_of_queries<R>, shape<R>::bytes);
-    return error == cudaSuccess ? ask_for_shared(gradient_of_keys<R>, shape<R>::bytes) : error;
+template <class T, int R> cudaError_t prepare_width() {
+    const cudaError_t error = ask_for_shared(gradient_of_queries<T, R>, shape<R>::bytes);
+    return error == cudaSuccess ? ask_for_shared(gradient_of_keys<T, R>, shape<R>::bytes) : error;
+}
+
+template <class T> cudaError_t prepare() {
+    cudaError_t error = prepare_width<T, 1>();
+    if (error == cudaSuccess) error = prepare_width<T, 2>();
+    if (error == cudaSuccess) error = prepare_width<T, 4>();
+    return error == cudaSuccess ? prepare_width<T, 8>() : error;
 }
 
 } // namespace
 
 cudaError_t sluice__prepare_attention_backward(void) {
-    cudaError_t error = prepare<1>();
-    if (error == cudaSuccess) error = prepare<2>();
-    if (error == cudaSuccess) error = prepare<4>();
-    return error == cudaSuccess ? prepare<8>() : error;
+    const cudaError_t error = prepare<float>();
+    return error == cudaSuccess ? prepare<bf16>() : error;
 }
 
 cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
-                                              cudaStream_t stream) {
+                                              sluice_type type, cudaStream_t stream) {
     if (args->samples == 0 || args->length == 0 || args->heads == 0) return cudaSuccess;
-    if (args->head_width <= 32) return launch<1>(args, stream);
-    if (args->head_width <= 64) return launch<2>(args, stream);
-    if (args->head_width <= 128) return launch<4>(args, stream);
-    return launch<8>(args, stream);
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        if (args->head_width <= 32) return launch<T, 1>(args, stream);
+        if (args->head_width <= 64) return launch<T, 2>(args, stream);
+        if (args->head_width <= 128) return launch<T, 4>(args, stream);
+        return launch<T, 8>(args, stream);
+    });
 }

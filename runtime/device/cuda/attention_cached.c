@@ -7,9 +7,9 @@
 sluice_status sluice__cuda_attention_cached(sluice_stream *stream,
                                             const sluice_attention_cached *args,
                                             sluice_precision precision) {
-    (void)precision;
     SLUICE__TRY(sluice__check_cache(args));
     SLUICE__TRY(sluice__cuda_check_heads(args->head_width));
-    return sluice__cuda_status(sluice__launch_attention_cached(args, stream->handle),
-                               "attention with a cache");
+    return sluice__cuda_status(
+        sluice__launch_attention_cached(args, sluice_precision_type(precision), stream->handle),
+        "attention with a cache");
 }

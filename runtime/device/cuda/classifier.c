@@ -9,61 +9,101 @@
 #include "runtime/device/blocks.h"
 #include "runtime/device/cuda/cuda.h"
 
+/* Rows of logits, each of which begins at a multiple of 32 bytes. Where the precision is bf16 their
+ * gradients, which take their place, are bf16, and leave the second half of a row free. */
 typedef struct slab {
-    int64_t first, rows;
+    const sluice_classifier *args;
+    sluice_precision precision;
+    int64_t first, rows, stride;
     double *losses; /* (rows) */
-    float *logits;  /* (rows, classes) */
+    float *logits;  /* (rows, stride), of which `classes` are used */
 } slab;
 
-static sluice_status make_logits(sluice_stream *stream, const sluice_classifier *args,
-                                 const slab *at, sluice_precision precision) {
-    const sluice_matmul product = {.c           = at->logits,
-                                   .a           = (const float *)args->x + at->first * args->width,
-                                   .b           = args->w,
-                                   .rows        = at->rows,
-                                   .columns     = args->classes,
-                                   .inner       = args->width,
-                                   .alpha       = 1,
-                                   .transpose_b = true};
-    return sluice__cuda_multiply(stream, &product, precision);
+enum { ROW_MULTIPLE = 8 /* floats */ };
+
+static slab slab_at(const sluice_classifier *args, sluice_precision precision, int64_t first) {
+    const int64_t slab_rows = sluice__slab_rows(args->rows);
+    slab at                 = {.args      = args,
+                               .precision = precision,
+                               .first     = first,
+                               .rows      = sluice__min(slab_rows, args->rows - first),
+                               .stride    = sluice__blocks(args->classes, ROW_MULTIPLE) * ROW_MULTIPLE,
+                               .logits    = args->scratch};
+    at.losses               = (double *)(at.logits + slab_rows * at.stride);
+    return at;
 }
 
-static sluice_status make_gradients(sluice_stream *stream, const sluice_classifier *args,
-                                    const slab *at, sluice_precision precision) {
-    float *const dx               = args->dx;
-    const sluice_matmul of_input  = {.c       = dx ? dx + at->first * args->width : NULL,
-                                     .a       = at->logits,
-                                     .b       = args->w,
-                                     .rows    = at->rows,
-                                     .columns = args->width,
-                                     .inner   = args->classes,
-                                     .alpha   = 1};
-    const sluice_matmul of_weight = {.c       = args->dw,
-                                     .a       = at->logits,
-                                     .b       = (const float *)args->x + at->first * args->width,
-                                     .rows    = args->classes,
-                                     .columns = args->width,
-                                     .inner   = at->rows,
-                                     .alpha   = 1,
-                                     .beta    = args->first_write && at->first == 0 ? 0.0f : 1.0f,
-                                     .transpose_a = true};
-    if (dx) SLUICE__TRY(sluice__cuda_multiply(stream, &of_input, precision));
-    return args->dw ? sluice__cuda_multiply(stream, &of_weight, precision) : SLUICE_OK;
+/* Bytes in front of the slab's rows of x and dx. */
+static size_t offset_of(const slab *at) {
+    return (size_t)(at->first * at->args->width) *
+           sluice_type_bytes(sluice_precision_type(at->precision));
 }
 
-static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *args, const slab *at,
-                              sluice_precision precision) {
-    SLUICE__TRY(make_logits(stream, args, at, precision));
+static sluice_status make_logits(sluice_stream *stream, const slab *at) {
+    const sluice_matmul plain    = {.c           = at->logits,
+                                    .a           = (const char *)at->args->x + offset_of(at),
+                                    .b           = at->args->w,
+                                    .rows        = at->rows,
+                                    .columns     = at->args->classes,
+                                    .inner       = at->args->width,
+                                    .alpha       = 1,
+                                    .transpose_b = true};
+    sluice__cuda_product product = sluice__cuda_product_of(&plain, at->precision);
+    product.c_type               = SLUICE_TYPE_F32;
+    product.c_stride             = at->stride;
+    return sluice__cuda_multiply(stream, &product);
+}
+
+/* Between rows of gradients of logits, which begin where the logits' rows do. */
+static int64_t slope_stride(const slab *at) {
+    return at->stride *
+           (int64_t)(sizeof(float) / sluice_type_bytes(sluice_precision_type(at->precision)));
+}
+
+static sluice_status make_input_gradient(sluice_stream *stream, const slab *at) {
+    const sluice_matmul plain    = {.c       = (char *)at->args->dx + offset_of(at),
+                                    .a       = at->logits,
+                                    .b       = at->args->w,
+                                    .rows    = at->rows,
+                                    .columns = at->args->width,
+                                    .inner   = at->args->classes,
+                                    .alpha   = 1};
+    sluice__cuda_product product = sluice__cuda_product_of(&plain, at->precision);
+    product.a_stride             = slope_stride(at);
+    return sluice__cuda_multiply(stream, &product);
+}
+
+static sluice_status make_weight_gradient(sluice_stream *stream, const slab *at) {
+    const bool is_first          = at->args->first_write && at->first == 0;
+    const sluice_matmul plain    = {.c           = at->args->dw,
+                                    .a           = at->logits,
+                                    .b           = (const char *)at->args->x + offset_of(at),
+                                    .rows        = at->args->classes,
+                                    .columns     = at->args->width,
+                                    .inner       = at->rows,
+                                    .alpha       = 1,
+                                    .beta        = is_first ? 0.0f : 1.0f,
+                                    .transpose_a = true};
+    sluice__cuda_product product = sluice__cuda_product_of(&plain, at->precision);
+    product.c_type               = SLUICE_TYPE_F32;
+    product.a_stride             = slope_stride(at);
+    return sluice__cuda_multiply(stream, &product);
+}
+
+static sluice_status run_slab(sluice_stream *stream, const slab *at) {
+    const sluice_classifier *const args = at->args;
+    SLUICE__TRY(make_logits(stream, at));
     SLUICE__TRY(sluice__cuda_status(
         sluice__launch_softmax_loss(at->losses, at->logits, args->targets + at->first, at->rows,
-                                    args->classes, args->scale, args->dx || args->dw,
-                                    stream->handle),
+                                    args->classes, at->stride, args->scale, args->dx || args->dw,
+                                    sluice_precision_type(at->precision), stream->handle),
         "softmax"));
     SLUICE__TRY(
         sluice__cuda_status(sluice__launch_add_losses(args->loss, at->losses, at->rows, args->scale,
                                                       at->first == 0, stream->handle),
                             "summing losses"));
-    return make_gradients(stream, args, at, precision);
+    if (args->dx) SLUICE__TRY(make_input_gradient(stream, at));
+    return args->dw ? make_weight_gradient(stream, at) : SLUICE_OK;
 }
 
 /* Without rows the loss is 0, and so is a gradient that is not accumulated. */
@@ -79,18 +119,14 @@ static sluice_status run_nothing(sluice_stream *stream, const sluice_classifier 
 
 sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args,
                                       sluice_precision precision) {
-    const int64_t slab_rows = sluice__slab_rows(args->rows);
     if (args->rows == 0) return run_nothing(stream, args);
     SLUICE__TRY(sluice__cuda_status(sluice__launch_check(stream->fault, args->targets, args->rows,
                                                          args->classes, true, SLUICE__FAULT_TARGET,
                                                          stream->epoch, stream->handle),
                                     "checking targets"));
-    for (int64_t first = 0; first < args->rows; first += slab_rows) {
-        const slab at = {.first  = first,
-                         .rows   = sluice__min(slab_rows, args->rows - first),
-                         .losses = args->scratch,
-                         .logits = (float *)((double *)args->scratch + slab_rows)};
-        SLUICE__TRY(run_slab(stream, args, &at, precision));
+    for (int64_t first = 0; first < args->rows; first += SLUICE__SLAB_ROWS) {
+        const slab at = slab_at(args, precision, first);
+        SLUICE__TRY(run_slab(stream, &at));
     }
     return SLUICE_OK;
 }

@@ -9,7 +9,8 @@ namespace {
 
 enum { THREADS = 128 };
 
-__global__ void sum_rows(float *partials, const float *x, int64_t rows, int64_t columns) {
+template <class T>
+__global__ void sum_rows(float *partials, const T *x, int64_t rows, int64_t columns) {
     const int64_t j = first_element(), block = blockIdx.y;
     if (j >= columns) return;
     const int64_t first = block * SLUICE__COLUMN_SUM_ROWS;
@@ -30,13 +31,17 @@ __global__ void sum_blocks(float *out, const float *partials, int64_t blocks, in
 
 } // namespace
 
-cudaError_t sluice__launch_column_sums(float *partials, const float *x, int64_t rows,
-                                       int64_t columns, cudaStream_t stream) {
+cudaError_t sluice__launch_column_sums(float *partials, const void *x, int64_t rows,
+                                       int64_t columns, sluice_type type, cudaStream_t stream) {
     if (rows == 0 || columns == 0) return cudaSuccess;
     const int64_t blocks = sluice__blocks(rows, SLUICE__COLUMN_SUM_ROWS);
     if (blocks > 65535) return cudaErrorInvalidConfiguration;
     const dim3 grid(grid_for(columns, THREADS), static_cast<unsigned>(blocks));
-    return SLUICE__LAUNCH(sum_rows, grid, THREADS, 0, stream, partials, x, rows, columns);
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        return SLUICE__LAUNCH(sum_rows<T>, grid, THREADS, 0, stream, partials,
+                              static_cast<const T *>(x), rows, columns);
+    });
 }
 
 cudaError_t sluice__launch_add_partials(float *out, const float *partials, int64_t blocks,

@@ -101,16 +101,29 @@ void sluice__cuda_stream_destroy(sluice_stream *stream);
 /* The stream's cuBLAS, used once so that nothing is loaded later. */
 sluice_status sluice__cuda_products_make(sluice_stream *stream);
 void sluice__cuda_products_free(sluice_stream *stream);
-/* c = alpha op(a) op(b) + beta c of row-major matrices. */
-sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args,
-                                    sluice_precision precision);
+/* c = alpha op(a) op(b) + beta added + bias of row-major matrices; strides are between rows. */
+typedef struct sluice__cuda_product {
+    void *c;
+    const void *a, *b;
+    const void *added; /* c, or another (rows, columns) of its type and stride */
+    const void *bias;  /* (columns) of c's type, or NULL */
+    int64_t rows, columns, inner;
+    int64_t c_stride, a_stride, b_stride;
+    sluice_type type, c_type; /* of a and b; of c */
+    sluice_precision precision;
+    float alpha, beta;
+    bool transpose_a, transpose_b;
+} sluice__cuda_product;
+/* All of the precision's type, contiguous, without a bias. */
+sluice__cuda_product sluice__cuda_product_of(const sluice_matmul *args, sluice_precision precision);
+sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice__cuda_product *product);
 
 /* ---- attention.c ---- */
 /* E_UNSUPPORTED if heads are wider than attention takes. */
 sluice_status sluice__cuda_check_heads(int64_t head_width);
 
 /* ---- one file per kind of operation, as in cpu/ ---- */
-/* The tables of operations.c: fp32, and tf32, which differs in what products round to. */
+/* The tables of operations.c: fp32; tf32, which differs in what products round to; and bf16. */
 const sluice_operations *sluice__cuda_operations(sluice_precision precision);
 
 #define X(name, args)                                                                              \

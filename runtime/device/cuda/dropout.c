@@ -4,6 +4,6 @@
 
 sluice_status sluice__cuda_drop(sluice_stream *stream, const sluice_drop *args,
                                 sluice_precision precision) {
-    (void)precision;
-    return sluice__cuda_status(sluice__launch_drop(args, stream->handle), "dropout");
+    return sluice__cuda_status(
+        sluice__launch_drop(args, sluice_precision_type(precision), stream->handle), "dropout");
 }

@@ -9,9 +9,10 @@ namespace {
 enum { THREADS = 256 };
 
 /* y may be x or the residual: each element is read and then written by one thread. */
+template <class T>
 __global__ void drop_elements(const sluice_drop args, const draw d, int64_t fours, int64_t count) {
-    float *y       = floats(args.y);
-    const float *x = floats(args.x), *residual = floats(args.residual);
+    T *y       = elements<T>(args.y);
+    const T *x = elements<T>(args.x), *residual = elements<T>(args.residual);
     for (int64_t at = first_element(); at < count; at += element_stride()) {
         const int64_t sample = at / fours, four = at % fours;
         uint32_t words[4] = {d.below, d.below, d.below, d.below};
@@ -27,9 +28,11 @@ __global__ void drop_elements(const sluice_drop args, const draw d, int64_t four
 
 } // namespace
 
-cudaError_t sluice__launch_drop(const sluice_drop *args, cudaStream_t stream) {
+cudaError_t sluice__launch_drop(const sluice_drop *args, sluice_type type, cudaStream_t stream) {
     const int64_t fours = (args->elements + 3) / 4, count = args->samples * fours;
     if (count == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(drop_elements, grid_for(count, THREADS), THREADS, 0, stream, *args,
-                          draw_of(args->dropout), fours, count);
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(drop_elements<decltype(element)>, grid_for(count, THREADS), THREADS,
+                              0, stream, *args, draw_of(args->dropout), fours, count);
+    });
 }

@@ -3,22 +3,22 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 
-static sluice_status keep_positive(sluice_stream *stream, float *y, const float *x,
-                                   const float *where, int64_t count) {
-    return sluice__cuda_status(sluice__launch_keep_positive(y, x, where, count, stream->handle),
+static sluice_status keep_positive(sluice_stream *stream, void *y, const void *x, const void *where,
+                                   int64_t count, sluice_precision precision) {
+    return sluice__cuda_status(sluice__launch_keep_positive(y, x, where, count,
+                                                            sluice_precision_type(precision),
+                                                            stream->handle),
                                "relu");
 }
 
 sluice_status sluice__cuda_relu(sluice_stream *stream, const sluice_relu *args,
                                 sluice_precision precision) {
-    (void)precision;
-    return keep_positive(stream, args->y, args->x, args->x, args->count);
+    return keep_positive(stream, args->y, args->x, args->x, args->count, precision);
 }
 
 sluice_status sluice__cuda_relu_backward(sluice_stream *stream, const sluice_relu_backward *args,
                                          sluice_precision precision) {
-    (void)precision;
-    return keep_positive(stream, args->dx, args->dy, args->x, args->count);
+    return keep_positive(stream, args->dx, args->dy, args->x, args->count, precision);
 }
 
 /* Pointers are parameters of the launch, so that no table is needed. */
@@ -40,7 +40,8 @@ sluice_status sluice__cuda_sum(sluice_stream *stream, const sluice_sum *args,
 
 sluice_status sluice__cuda_squared_error(sluice_stream *stream, const sluice_squared_error *args,
                                          sluice_precision precision) {
-    (void)precision;
-    return sluice__cuda_status(sluice__launch_squared_error(args, stream->partials, stream->handle),
+    return sluice__cuda_status(sluice__launch_squared_error(args, stream->partials,
+                                                            sluice_precision_type(precision),
+                                                            stream->handle),
                                "the squared error");
 }

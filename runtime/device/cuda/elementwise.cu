@@ -7,9 +7,9 @@ namespace {
 
 enum { THREADS = 256 };
 
-__global__ void keep_positive(float *y, const float *x, const float *where, int64_t count) {
+template <class T> __global__ void keep_positive(T *y, const T *x, const T *where, int64_t count) {
     for (int64_t i = first_element(); i < count; i += element_stride())
-        y[i] = where[i] > 0 ? x[i] : 0;
+        y[i] = where[i] > 0 ? static_cast<float>(x[i]) : 0;
 }
 
 /* A kernel's parameter: 2 of the 4 KiB that every device has for them. */
@@ -26,17 +26,21 @@ __global__ void add_terms(float *out, const terms inputs, int count, int64_t ele
     }
 }
 
-__global__ void scale_elements(float *x, float by, int64_t count) {
-    for (int64_t i = first_element(); i < count; i += element_stride()) x[i] *= by;
+template <class T> __global__ void scale_elements(T *x, float by, int64_t count) {
+    for (int64_t i = first_element(); i < count; i += element_stride()) x[i] = x[i] * by;
 }
 
 } // namespace
 
-cudaError_t sluice__launch_keep_positive(float *y, const float *x, const float *where,
-                                         int64_t count, cudaStream_t stream) {
+cudaError_t sluice__launch_keep_positive(void *y, const void *x, const void *where, int64_t count,
+                                         sluice_type type, cudaStream_t stream) {
     if (count == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(keep_positive, grid_for(count, THREADS), THREADS, 0, stream, y, x, where,
-                          count);
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        return SLUICE__LAUNCH(keep_positive<T>, grid_for(count, THREADS), THREADS, 0, stream,
+                              static_cast<T *>(y), static_cast<const T *>(x),
+                              static_cast<const T *>(where), count);
+    });
 }
 
 cudaError_t sluice__launch_sum(float *out, const float *const *inputs, int count, int64_t elements,
@@ -48,8 +52,12 @@ cudaError_t sluice__launch_sum(float *out, const float *const *inputs, int count
                           count, elements);
 }
 
-cudaError_t sluice__launch_scale(float *x, float by, int64_t count, cudaStream_t stream) {
+cudaError_t sluice__launch_scale(void *x, float by, int64_t count, sluice_type type,
+                                 cudaStream_t stream) {
     if (count == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(scale_elements, grid_for(count, THREADS), THREADS, 0, stream, x, by,
-                          count);
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        return SLUICE__LAUNCH(scale_elements<T>, grid_for(count, THREADS), THREADS, 0, stream,
+                              static_cast<T *>(x), by, count);
+    });
 }

@@ -14,15 +14,15 @@ static sluice_status check_tokens(sluice_stream *stream, const int32_t *tokens, 
 
 sluice_status sluice__cuda_embedding(sluice_stream *stream, const sluice_embedding *args,
                                      sluice_precision precision) {
-    (void)precision;
     SLUICE__TRY(check_tokens(stream, args->tokens, args->samples * args->length, args->vocabulary));
-    return sluice__cuda_status(sluice__launch_embedding(args, stream->handle), "embedding");
+    return sluice__cuda_status(
+        sluice__launch_embedding(args, sluice_precision_type(precision), stream->handle),
+        "embedding");
 }
 
 sluice_status sluice__cuda_embedding_backward(sluice_stream *stream,
                                               const sluice_embedding_backward *args,
                                               sluice_precision precision) {
-    (void)precision;
     static const char what[] = "the gradient of embedding";
     SLUICE__TRY(check_tokens(stream, args->tokens, args->samples * args->length, args->vocabulary));
     const size_t row = (size_t)args->width * sizeof(float);
@@ -35,5 +35,7 @@ sluice_status sluice__cuda_embedding_backward(sluice_stream *stream,
                 cudaMemsetAsync(args->dpositions, 0, (size_t)args->positions * row, stream->handle),
                 what));
     }
-    return sluice__cuda_status(sluice__launch_embedding_backward(args, stream->handle), what);
+    return sluice__cuda_status(
+        sluice__launch_embedding_backward(args, sluice_precision_type(precision), stream->handle),
+        what);
 }

@@ -13,10 +13,10 @@ namespace {
 
 enum { THREADS = 64, PARTS = 32 };
 
-__global__ void scatter(const sluice_embedding_backward args, int64_t rows) {
+template <class T> __global__ void scatter(const sluice_embedding_backward args, int64_t rows) {
     SLUICE__SHARED(int32_t, tokens, THREADS);
     const int64_t j = first_element();
-    const float *dy = floats(args.dy);
+    const T *dy     = elements<T>(args.dy);
     for (int64_t first = 0; first < rows; first += THREADS) {
         const int64_t mine = first + threadIdx.x;
         __syncthreads(); /* the last tokens may still be read */
@@ -30,9 +30,9 @@ __global__ void scatter(const sluice_embedding_backward args, int64_t rows) {
     }
 }
 
-__global__ void add_positions(const sluice_embedding_backward args) {
+template <class T> __global__ void add_positions(const sluice_embedding_backward args) {
     const int64_t j = first_element();
-    const float *dy = floats(args.dy);
+    const T *dy     = elements<T>(args.dy);
     if (j >= args.width) return;
     for (int64_t t = blockIdx.y; t < args.length; t += gridDim.y) {
         float sum = args.dpositions[t * args.width + j];
@@ -45,13 +45,17 @@ __global__ void add_positions(const sluice_embedding_backward args) {
 } // namespace
 
 cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *args,
-                                              cudaStream_t stream) {
+                                              sluice_type type, cudaStream_t stream) {
     const int64_t rows = args->samples * args->length;
     if (rows == 0 || args->width == 0) return cudaSuccess;
-    const unsigned columns = grid_for(args->width, THREADS);
-    const cudaError_t error =
-        SLUICE__LAUNCH(scatter, dim3(columns, PARTS), THREADS, 0, stream, *args, rows);
-    if (error != cudaSuccess || !args->dpositions) return error;
+    const unsigned columns   = grid_for(args->width, THREADS);
     const unsigned positions = static_cast<unsigned>(args->length < 65535 ? args->length : 65535);
-    return SLUICE__LAUNCH(add_positions, dim3(columns, positions), THREADS, 0, stream, *args);
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        const cudaError_t error =
+            SLUICE__LAUNCH(scatter<T>, dim3(columns, PARTS), THREADS, 0, stream, *args, rows);
+        if (error != cudaSuccess || !args->dpositions) return error;
+        return SLUICE__LAUNCH(add_positions<T>, dim3(columns, positions), THREADS, 0, stream,
+                              *args);
+    });
 }

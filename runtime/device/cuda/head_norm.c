@@ -6,20 +6,22 @@
 
 sluice_status sluice__cuda_head_norm(sluice_stream *stream, const sluice_head_norm *args,
                                      sluice_precision precision) {
-    (void)precision;
-    return sluice__cuda_status(sluice__launch_head_norm(args, stream->handle), "a norm of heads");
+    return sluice__cuda_status(
+        sluice__launch_head_norm(args, sluice_precision_type(precision), stream->handle),
+        "a norm of heads");
 }
 
 /* The gradients of the gains read what that of the input is written over. */
 sluice_status sluice__cuda_head_norm_backward(sluice_stream *stream,
                                               const sluice_head_norm_backward *args,
                                               sluice_precision precision) {
-    (void)precision;
     static const char what[] = "the gradient of a norm of heads";
     const int64_t blocks     = sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS);
     const int64_t width      = args->head_width;
     const float *const sums  = args->scratch;
-    SLUICE__TRY(sluice__cuda_status(sluice__launch_head_norm_columns(args, stream->handle), what));
+    SLUICE__TRY(sluice__cuda_status(
+        sluice__launch_head_norm_columns(args, sluice_precision_type(precision), stream->handle),
+        what));
     SLUICE__TRY(sluice__cuda_status(sluice__launch_add_partials(args->dq_gain, sums, blocks, width,
                                                                 args->first_write, stream->handle),
                                     what));
@@ -27,5 +29,7 @@ sluice_status sluice__cuda_head_norm_backward(sluice_stream *stream,
         sluice__launch_add_partials(args->dk_gain, sums + blocks * width, blocks, width,
                                     args->first_write, stream->handle),
         what));
-    return sluice__cuda_status(sluice__launch_head_norm_input(args, stream->handle), what);
+    return sluice__cuda_status(
+        sluice__launch_head_norm_input(args, sluice_precision_type(precision), stream->handle),
+        what);
 }

@@ -14,19 +14,19 @@ __device__ inline int64_t head_of_warp() {
     return static_cast<int64_t>(blockIdx.x) * WARPS + warp_number();
 }
 
-__global__ void normalize(const sluice_head_norm args) {
+template <class T> __global__ void normalize(const sluice_head_norm args) {
     const int64_t width = args.head_width, normed = args.heads + args.kv_heads;
     const int64_t heads = normed + args.kv_heads, at = head_of_warp();
     if (at >= args.rows * heads) return; /* a whole warp, and no barrier follows */
-    const float *x     = floats(args.qkv) + at * width;
-    float *y           = floats(args.y) + at * width;
+    const T *x         = elements<T>(args.qkv) + at * width;
+    T *y               = elements<T>(args.y) + at * width;
     const int64_t head = at % heads;
     if (head >= normed) { /* a value */
         for (int64_t j = lane_number(); j < width; j += LANES) y[j] = x[j];
         return;
     }
-    const float *gain = floats(head < args.heads ? args.q_gain : args.k_gain);
-    float squares     = 0;
+    const T *gain = elements<T>(head < args.heads ? args.q_gain : args.k_gain);
+    float squares = 0;
     for (int64_t j = lane_number(); j < width; j += LANES) squares += x[j] * x[j];
     const float mean = warp_sum(squares) / static_cast<float>(width);
     const float rstd = 1.0f / sqrtf(mean + args.epsilon);
@@ -35,17 +35,17 @@ __global__ void normalize(const sluice_head_norm args) {
 }
 
 /* In place: each element is read and then written by one lane. */
-__global__ void gradient_of_input(const sluice_head_norm_backward args) {
+template <class T> __global__ void gradient_of_input(const sluice_head_norm_backward args) {
     const int64_t width = args.head_width, normed = args.heads + args.kv_heads;
     const int64_t number = head_of_warp();
     if (number >= args.rows * normed) return; /* a whole warp, and no barrier follows */
     const int64_t row = number / normed, head = number % normed;
-    const int64_t at  = (row * (normed + args.kv_heads) + head) * width;
-    const float *x    = floats(args.qkv) + at,
-                *gain = floats(head < args.heads ? args.q_gain : args.k_gain);
-    float *dy         = floats(args.dqkv) + at;
-    const float rstd  = args.rstd[number];
-    float dot         = 0;
+    const int64_t at = (row * (normed + args.kv_heads) + head) * width;
+    const T *x       = elements<T>(args.qkv) + at,
+            *gain    = elements<T>(head < args.heads ? args.q_gain : args.k_gain);
+    T *dy            = elements<T>(args.dqkv) + at;
+    const float rstd = args.rstd[number];
+    float dot        = 0;
     for (int64_t j = lane_number(); j < width; j += LANES) dot += dy[j] * gain[j] * (x[j] * rstd);
     dot = warp_sum(dot) / static_cast<float>(width);
     for (int64_t j = lane_number(); j < width; j += LANES)
@@ -54,7 +54,7 @@ __global__ void gradient_of_input(const sluice_head_norm_backward args) {
 
 /* Blocks: 32 columns, so many rows, and queries or keys. The shares of a block's warps are added in
  * their order. */
-__global__ void sum_rows(const sluice_head_norm_backward args, float *partials) {
+template <class T> __global__ void sum_rows(const sluice_head_norm_backward args, float *partials) {
     SLUICE__SHARED(float, shares, SHARES *LANES);
     const int64_t width = args.head_width, normed = args.heads + args.kv_heads;
     const int64_t j = static_cast<int64_t>(blockIdx.x) * LANES + lane_number(), block = blockIdx.y;
@@ -66,7 +66,8 @@ __global__ void sum_rows(const sluice_head_norm_backward args, float *partials) 
     for (int64_t row = first; row < last && j < width; row++)
         for (int64_t head = begin + warp_number(); head < end; head += SHARES) {
             const int64_t at = (row * (normed + args.kv_heads) + head) * width + j;
-            sum += floats(args.dqkv)[at] * (floats(args.qkv)[at] * args.rstd[row * normed + head]);
+            sum += elements<T>(args.dqkv)[at] *
+                   (elements<T>(args.qkv)[at] * args.rstd[row * normed + head]);
         }
     shares[threadIdx.x] = sum;
     __syncthreads();
@@ -81,25 +82,34 @@ unsigned blocks_for(int64_t heads) {
 
 } // namespace
 
-cudaError_t sluice__launch_head_norm(const sluice_head_norm *args, cudaStream_t stream) {
+cudaError_t sluice__launch_head_norm(const sluice_head_norm *args, sluice_type type,
+                                     cudaStream_t stream) {
     const int64_t heads = args->rows * (args->heads + 2 * args->kv_heads);
     if (heads == 0 || args->head_width == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(normalize, blocks_for(heads), WARPS * LANES, 0, stream, *args);
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(normalize<decltype(element)>, blocks_for(heads), WARPS * LANES, 0,
+                              stream, *args);
+    });
 }
 
-cudaError_t sluice__launch_head_norm_input(const sluice_head_norm_backward *args,
+cudaError_t sluice__launch_head_norm_input(const sluice_head_norm_backward *args, sluice_type type,
                                            cudaStream_t stream) {
     const int64_t heads = args->rows * (args->heads + args->kv_heads);
     if (heads == 0 || args->head_width == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(gradient_of_input, blocks_for(heads), WARPS * LANES, 0, stream, *args);
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(gradient_of_input<decltype(element)>, blocks_for(heads),
+                              WARPS * LANES, 0, stream, *args);
+    });
 }
 
 cudaError_t sluice__launch_head_norm_columns(const sluice_head_norm_backward *args,
-                                             cudaStream_t stream) {
+                                             sluice_type type, cudaStream_t stream) {
     const int64_t blocks = sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS);
     if (blocks == 0 || args->head_width == 0) return cudaSuccess;
     if (blocks > 65535) return cudaErrorInvalidConfiguration;
     const dim3 grid(grid_for(args->head_width, LANES), static_cast<unsigned>(blocks), 2);
-    return SLUICE__LAUNCH(sum_rows, grid, SHARES * LANES, 0, stream, *args,
-                          static_cast<float *>(args->scratch));
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(sum_rows<decltype(element)>, grid, SHARES * LANES, 0, stream, *args,
+                              static_cast<float *>(args->scratch));
+    });
 }

@@ -5,7 +5,7 @@
  * A launcher enqueues on `stream` and returns the launch error; it allocates nothing and
  * synchronizes nothing. An empty tensor needs no launch. Argument structs are those of
  * operations.h: host memory that is read before the launcher returns; pointers in them are to
- * device memory.
+ * device memory. `type` is that of their `void *` tensors.
  */
 #ifndef SLUICE_DEVICE_CUDA_KERNELS_H
 #define SLUICE_DEVICE_CUDA_KERNELS_H
@@ -40,7 +40,8 @@ typedef struct sluice__cuda_fault {
 
 /* One tensor of an update, in device memory. */
 typedef struct sluice__cuda_tensor {
-    float *master, *working; /* `working`: a copy of it, or NULL */
+    float *master;
+    void *working; /* a copy of it whose elements are those of the table of operations, or NULL */
     const float *gradient;
     float *states[SLUICE_UPDATE_STATES];
     int64_t count;
@@ -73,58 +74,65 @@ cudaError_t sluice__prepare_attention(void);
 cudaError_t sluice__prepare_attention_backward(void);
 
 /* ---- epilogues of products ---- */
-/* y += bias (columns) + residual, each where given; gelu = gelu(y) where given. */
-cudaError_t sluice__launch_epilogue(float *y, float *gelu, const float *bias, const float *residual,
-                                    int64_t rows, int64_t columns, cudaStream_t stream);
+/* y += bias (columns), gelu = gelu(y), each where given. */
+cudaError_t sluice__launch_epilogue(void *y, void *gelu, const void *bias, int64_t rows,
+                                    int64_t columns, sluice_type type, cudaStream_t stream);
 /* dx *= gelu'(before). */
-cudaError_t sluice__launch_gelu_slope(float *dx, const float *before, int64_t count,
+cudaError_t sluice__launch_gelu_slope(void *dx, const void *before, int64_t count, sluice_type type,
                                       cudaStream_t stream);
 /* partials (blocks of SLUICE__COLUMN_SUM_ROWS rows, columns) = sums over each block's rows. */
-cudaError_t sluice__launch_column_sums(float *partials, const float *x, int64_t rows,
-                                       int64_t columns, cudaStream_t stream);
+cudaError_t sluice__launch_column_sums(float *partials, const void *x, int64_t rows,
+                                       int64_t columns, sluice_type type, cudaStream_t stream);
 /* out (columns) (+)= partials (blocks, columns) summed in order of blocks. */
 cudaError_t sluice__launch_add_partials(float *out, const float *partials, int64_t blocks,
                                         int64_t columns, bool first_write, cudaStream_t stream);
 
 /* ---- layers ---- */
-cudaError_t sluice__launch_norm(const sluice_norm *args, cudaStream_t stream);
-cudaError_t sluice__launch_norm_input(const sluice_norm_backward *args, cudaStream_t stream);
+cudaError_t sluice__launch_norm(const sluice_norm *args, sluice_type type, cudaStream_t stream);
+cudaError_t sluice__launch_norm_input(const sluice_norm_backward *args, sluice_type type,
+                                      cudaStream_t stream);
 /* Partial sums of dgain, then of dbias if that is given, in args->scratch. */
-cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, cudaStream_t stream);
+cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, sluice_type type,
+                                        cudaStream_t stream);
 /* head_width at most SLUICE__CUDA_HEAD_WIDTH. */
-cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream);
+cudaError_t sluice__launch_attention(const sluice_attention *args, sluice_type type,
+                                     cudaStream_t stream);
 cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
-                                              cudaStream_t stream);
-cudaError_t sluice__launch_head_norm(const sluice_head_norm *args, cudaStream_t stream);
+                                              sluice_type type, cudaStream_t stream);
+cudaError_t sluice__launch_head_norm(const sluice_head_norm *args, sluice_type type,
+                                     cudaStream_t stream);
 /* In place of args->dqkv, which the columns' sums read before. */
-cudaError_t sluice__launch_head_norm_input(const sluice_head_norm_backward *args,
+cudaError_t sluice__launch_head_norm_input(const sluice_head_norm_backward *args, sluice_type type,
                                            cudaStream_t stream);
 /* Partial sums of dq_gain, then of dk_gain, in args->scratch. */
 cudaError_t sluice__launch_head_norm_columns(const sluice_head_norm_backward *args,
-                                             cudaStream_t stream);
+                                             sluice_type type, cudaStream_t stream);
 cudaError_t sluice__launch_rotary(const sluice_rotary *args, const sluice__cuda_rotary_table *table,
-                                  cudaStream_t stream);
+                                  sluice_type type, cudaStream_t stream);
 /* head_width at most SLUICE__CUDA_HEAD_WIDTH. */
-cudaError_t sluice__launch_attention_cached(const sluice_attention_cached *args,
+cudaError_t sluice__launch_attention_cached(const sluice_attention_cached *args, sluice_type type,
                                             cudaStream_t stream);
-cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream);
+cudaError_t sluice__launch_embedding(const sluice_embedding *args, sluice_type type,
+                                     cudaStream_t stream);
 cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *args,
-                                              cudaStream_t stream);
-cudaError_t sluice__launch_swiglu(const sluice_swiglu *args, cudaStream_t stream);
-cudaError_t sluice__launch_swiglu_backward(const sluice_swiglu_backward *args, cudaStream_t stream);
-cudaError_t sluice__launch_drop(const sluice_drop *args, cudaStream_t stream);
+                                              sluice_type type, cudaStream_t stream);
+cudaError_t sluice__launch_swiglu(const sluice_swiglu *args, sluice_type type, cudaStream_t stream);
+cudaError_t sluice__launch_swiglu_backward(const sluice_swiglu_backward *args, sluice_type type,
+                                           cudaStream_t stream);
+cudaError_t sluice__launch_drop(const sluice_drop *args, sluice_type type, cudaStream_t stream);
 
 /* ---- losses ---- */
-/* losses (rows) and, if `gradients`, logits (rows, classes) = scale (softmax - target). */
+/* losses (rows) of logits in rows of `stride`; if `gradients`, a row's first `classes` elements of
+ * the type become scale (softmax - target). */
 cudaError_t sluice__launch_softmax_loss(double *losses, float *logits, const int32_t *targets,
-                                        int64_t rows, int64_t classes, double scale, bool gradients,
-                                        cudaStream_t stream);
+                                        int64_t rows, int64_t classes, int64_t stride, double scale,
+                                        bool gradients, sluice_type type, cudaStream_t stream);
 /* *loss = scale * the sum of losses (+ *loss). */
 cudaError_t sluice__launch_add_losses(double *loss, const double *losses, int64_t rows,
                                       double scale, bool first_write, cudaStream_t stream);
 /* partials: SLUICE__CUDA_PARTIALS doubles. */
 cudaError_t sluice__launch_squared_error(const sluice_squared_error *args, double *partials,
-                                         cudaStream_t stream);
+                                         sluice_type type, cudaStream_t stream);
 /* If a value is >= limit (or negative and not `negative_allowed`), note the first in *fault, unless
  * one is noted already. */
 cudaError_t sluice__launch_check(sluice__cuda_fault *fault, const int32_t *values, int64_t count,
@@ -133,12 +141,13 @@ cudaError_t sluice__launch_check(sluice__cuda_fault *fault, const int32_t *value
 
 /* ---- flat arrays ---- */
 /* y = x where `where` is positive, else 0. */
-cudaError_t sluice__launch_keep_positive(float *y, const float *x, const float *where,
-                                         int64_t count, cudaStream_t stream);
+cudaError_t sluice__launch_keep_positive(void *y, const void *x, const void *where, int64_t count,
+                                         sluice_type type, cudaStream_t stream);
 /* `inputs`: host array of at most SLUICE__CUDA_SUM_TERMS device pointers, at least one. */
 cudaError_t sluice__launch_sum(float *out, const float *const *inputs, int terms, int64_t count,
                                cudaStream_t stream);
-cudaError_t sluice__launch_scale(float *x, float by, int64_t count, cudaStream_t stream);
+cudaError_t sluice__launch_scale(void *x, float by, int64_t count, sluice_type type,
+                                 cudaStream_t stream);
 
 /* ---- update: `tensors` is device memory ---- */
 /* partials (count, SLUICE__CUDA_PARTIALS) is scratch; sums (count). */
@@ -146,12 +155,15 @@ cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
                                        const sluice__cuda_tensor *tensors, int count,
                                        cudaStream_t stream);
 cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                                 const sluice__adamw_factors *factors, cudaStream_t stream);
+                                 const sluice__adamw_factors *factors, sluice_type type,
+                                 cudaStream_t stream);
 /* p = keep p - rate g; with momentum v = momentum v + clip factor * g, without the old v where it
  * `starts`, and p = keep p - rate v. */
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                               const sluice__sgd_factors *factors, bool starts,
+                               const sluice__sgd_factors *factors, bool starts, sluice_type type,
                                cudaStream_t stream);
+cudaError_t sluice__launch_store_working(void *working, const float *master, int64_t count,
+                                         sluice_type type, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

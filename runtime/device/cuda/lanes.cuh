@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "runtime/device/cuda/elements.cuh"
 #include "runtime/device/cuda/portable.h"
 
 enum { LANES = 32 };
@@ -22,15 +23,6 @@ __device__ inline int lane_number() {
 
 __device__ inline int warp_number() {
     return static_cast<int>(threadIdx.x / LANES);
-}
-
-/* A tensor of the type of the table of operations. */
-__device__ inline const float *floats(const void *tensor) {
-    return static_cast<const float *>(tensor);
-}
-
-__device__ inline float *floats(void *tensor) {
-    return static_cast<float *>(tensor);
 }
 
 /* This thread's first element of a grid-stride loop, and its stride. */

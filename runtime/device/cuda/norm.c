@@ -6,17 +6,17 @@
 
 sluice_status sluice__cuda_norm(sluice_stream *stream, const sluice_norm *args,
                                 sluice_precision precision) {
-    (void)precision;
-    return sluice__cuda_status(sluice__launch_norm(args, stream->handle), "a norm");
+    return sluice__cuda_status(
+        sluice__launch_norm(args, sluice_precision_type(precision), stream->handle), "a norm");
 }
 
 sluice_status sluice__cuda_norm_backward(sluice_stream *stream, const sluice_norm_backward *args,
                                          sluice_precision precision) {
-    (void)precision;
     static const char what[] = "the gradient of a norm";
     const int64_t blocks     = sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS);
     float *const gains = args->scratch, *const biases = gains + blocks * args->width;
-    SLUICE__TRY(sluice__cuda_status(sluice__launch_norm_columns(args, stream->handle), what));
+    SLUICE__TRY(sluice__cuda_status(
+        sluice__launch_norm_columns(args, sluice_precision_type(precision), stream->handle), what));
     SLUICE__TRY(
         sluice__cuda_status(sluice__launch_add_partials(args->dgain, gains, blocks, args->width,
                                                         args->first_write, stream->handle),
@@ -27,5 +27,6 @@ sluice_status sluice__cuda_norm_backward(sluice_stream *stream, const sluice_nor
                                                                     stream->handle),
                                         what));
     if (!args->dx) return SLUICE_OK;
-    return sluice__cuda_status(sluice__launch_norm_input(args, stream->handle), what);
+    return sluice__cuda_status(
+        sluice__launch_norm_input(args, sluice_precision_type(precision), stream->handle), what);
 }

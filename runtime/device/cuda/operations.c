@@ -3,9 +3,13 @@
  * written once and gets the precision. */
 #include "runtime/device/cuda/cuda.h"
 
-static size_t working_bytes(const sluice_shape *parameter) {
+static size_t no_bytes(const sluice_shape *parameter) {
     (void)parameter;
     return 0; /* layers read the masters */
+}
+
+static size_t bf16_bytes(const sluice_shape *parameter) {
+    return (size_t)sluice_shape_count(parameter) * sluice_type_bytes(SLUICE_TYPE_BF16);
 }
 
 #define X(row, args)                                                                               \
@@ -14,6 +18,9 @@ static size_t working_bytes(const sluice_shape *parameter) {
     }                                                                                              \
     static sluice_status row##_tf32(sluice_stream *stream, const args *arguments) {                \
         return sluice__cuda_##row(stream, arguments, SLUICE_PRECISION_TF32);                       \
+    }                                                                                              \
+    static sluice_status row##_bf16(sluice_stream *stream, const args *arguments) {                \
+        return sluice__cuda_##row(stream, arguments, SLUICE_PRECISION_BF16);                       \
     }
 SLUICE_OPERATION_MAP(X)
 #undef X
@@ -21,7 +28,7 @@ SLUICE_OPERATION_MAP(X)
 static const sluice_operations fp32 = {.size          = sizeof fp32,
                                        .precision     = SLUICE_PRECISION_FP32,
                                        .type          = SLUICE_TYPE_F32,
-                                       .working_bytes = working_bytes,
+                                       .working_bytes = no_bytes,
 #define X(row, args) .row = row##_fp32,
                                        SLUICE_OPERATION_MAP(X)
 #undef X
@@ -30,8 +37,17 @@ static const sluice_operations fp32 = {.size          = sizeof fp32,
 static const sluice_operations tf32 = {.size          = sizeof tf32,
                                        .precision     = SLUICE_PRECISION_TF32,
                                        .type          = SLUICE_TYPE_F32,
-                                       .working_bytes = working_bytes,
+                                       .working_bytes = no_bytes,
 #define X(row, args) .row = row##_tf32,
+                                       SLUICE_OPERATION_MAP(X)
+#undef X
+};
+
+static const sluice_operations bf16 = {.size          = sizeof bf16,
+                                       .precision     = SLUICE_PRECISION_BF16,
+                                       .type          = SLUICE_TYPE_BF16,
+                                       .working_bytes = bf16_bytes,
+#define X(row, args) .row = row##_bf16,
                                        SLUICE_OPERATION_MAP(X)
 #undef X
 };
@@ -43,7 +59,7 @@ const sluice_operations *sluice__cuda_operations(sluice_precision precision) {
     case SLUICE_PRECISION_TF32:
         return &tf32;
     case SLUICE_PRECISION_BF16:
-        break;
+        return &bf16;
     }
     return NULL;
 }

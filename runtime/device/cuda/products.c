@@ -18,15 +18,18 @@
 /* What the choice of an algorithm depends on. Shapes are compared as bytes: there is no padding. */
 typedef struct shape {
     int64_t rows, columns, inner;
-    uint32_t a_alignment, b_alignment, c_alignment; /* of the addresses, in bytes */
-    uint8_t transpose_a, transpose_b;
-    uint16_t precision;
+    int64_t a_stride, b_stride, c_stride;
+    uint32_t a_alignment, b_alignment, c_alignment, added_alignment; /* of addresses, in bytes */
+    uint16_t precision, type, c_type;
+    uint8_t has_bias, is_in_place; /* what is added is c */
+    uint8_t transpose_a, transpose_b, unused[6];
 } shape;
-_Static_assert(sizeof(shape) == 40, "a shape has padding");
+_Static_assert(sizeof(shape) == 80, "a shape has padding");
 
 struct sluice__cuda_algorithm {
     shape of;
     cublasLtMatmulAlgo_t algorithm;
+    bool adds_bias; /* in the product; else a kernel does it afterwards */
 };
 
 /* More shapes than this evict each other, which costs time: the choice for a shape is always the
@@ -40,10 +43,17 @@ typedef struct description {
     cublasLtMatrixLayoutOpaque_t a, b, c;
 } description;
 
-static cublasStatus_t describe_matrix(cublasLtMatrixLayoutOpaque_t *out, int64_t rows,
-                                      int64_t columns) {
-    /* The row-major matrix as it is in memory: its columns are cuBLAS's rows. */
-    return cublasLtMatrixLayoutInit(out, CUDA_R_32F, (uint64_t)columns, (uint64_t)rows, columns);
+static cudaDataType_t type_of(sluice_type type) {
+    return type == SLUICE_TYPE_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+/* (rows, columns) or, transposed, (columns, rows), as it is in memory: its columns are cuBLAS's
+ * rows. */
+static cublasStatus_t describe_matrix(cublasLtMatrixLayoutOpaque_t *out, sluice_type type,
+                                      int64_t rows, int64_t columns, bool transposed,
+                                      int64_t stride) {
+    return cublasLtMatrixLayoutInit(out, type_of(type), (uint64_t)(transposed ? rows : columns),
+                                    (uint64_t)(transposed ? columns : rows), stride);
 }
 
 static cublasStatus_t set_transpose(description *d, cublasLtMatmulDescAttributes_t which,
@@ -52,23 +62,37 @@ static cublasStatus_t set_transpose(description *d, cublasLtMatmulDescAttributes
     return cublasLtMatmulDescSetAttribute(&d->product, which, &operation, sizeof operation);
 }
 
-static sluice_status describe(description *d, const sluice_stream *stream,
-                              const sluice_matmul *args, sluice_precision precision) {
-    const int64_t rows = args->rows, columns = args->columns, inner = args->inner;
+static cublasStatus_t set_bias(description *d, const void *bias) {
+    const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    const cublasStatus_t status       = cublasLtMatmulDescSetAttribute(
+              &d->product, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+    if (status != CUBLAS_STATUS_SUCCESS) return status;
+    return cublasLtMatmulDescSetAttribute(&d->product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
+                                          sizeof(void *));
+}
+
+static cublasStatus_t describe_operation(description *d, const sluice__cuda_product *p,
+                                         bool adds_bias) {
     const cublasComputeType_t compute =
-        precision == SLUICE_PRECISION_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+        p->precision == SLUICE_PRECISION_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     cublasStatus_t status = cublasLtMatmulDescInit(&d->product, compute, CUDA_R_32F);
     if (status == CUBLAS_STATUS_SUCCESS) /* cuBLAS's first factor is our second */
-        status = set_transpose(d, CUBLASLT_MATMUL_DESC_TRANSA, args->transpose_b);
+        status = set_transpose(d, CUBLASLT_MATMUL_DESC_TRANSA, p->transpose_b);
     if (status == CUBLAS_STATUS_SUCCESS)
-        status = set_transpose(d, CUBLASLT_MATMUL_DESC_TRANSB, args->transpose_a);
+        status = set_transpose(d, CUBLASLT_MATMUL_DESC_TRANSB, p->transpose_a);
+    if (status == CUBLAS_STATUS_SUCCESS && adds_bias) status = set_bias(d, p->bias);
+    return status;
+}
+
+static sluice_status describe(description *d, const sluice_stream *stream,
+                              const sluice__cuda_product *p, bool adds_bias) {
+    cublasStatus_t status = describe_operation(d, p, adds_bias);
     if (status == CUBLAS_STATUS_SUCCESS)
-        status = describe_matrix(&d->a, args->transpose_a ? inner : rows,
-                                 args->transpose_a ? rows : inner);
+        status = describe_matrix(&d->a, p->type, p->rows, p->inner, p->transpose_a, p->a_stride);
     if (status == CUBLAS_STATUS_SUCCESS)
-        status = describe_matrix(&d->b, args->transpose_b ? columns : inner,
-                                 args->transpose_b ? inner : columns);
-    if (status == CUBLAS_STATUS_SUCCESS) status = describe_matrix(&d->c, rows, columns);
+        status = describe_matrix(&d->b, p->type, p->inner, p->columns, p->transpose_b, p->b_stride);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = describe_matrix(&d->c, p->c_type, p->rows, p->columns, false, p->c_stride);
     return sluice__cublas_status(stream, status, "describing a product");
 }
 
@@ -80,16 +104,30 @@ static uint32_t alignment_of(const void *address) {
     return (uint32_t)(bits & (~bits + 1));
 }
 
-static shape shape_of(const sluice_matmul *args, sluice_precision precision) {
-    return (shape){.rows        = args->rows,
-                   .columns     = args->columns,
-                   .inner       = args->inner,
-                   .a_alignment = alignment_of(args->a),
-                   .b_alignment = alignment_of(args->b),
-                   .c_alignment = alignment_of(args->c),
-                   .transpose_a = args->transpose_a,
-                   .transpose_b = args->transpose_b,
-                   .precision   = (uint16_t)precision};
+static uint32_t min_alignment(const void *a, const void *b) {
+    const uint32_t of_a = alignment_of(a), of_b = alignment_of(b);
+    return of_a < of_b ? of_a : of_b;
+}
+
+/* An epilogue reads a bias as it writes c. */
+static shape shape_of(const sluice__cuda_product *p) {
+    return (shape){.rows            = p->rows,
+                   .columns         = p->columns,
+                   .inner           = p->inner,
+                   .a_stride        = p->a_stride,
+                   .b_stride        = p->b_stride,
+                   .c_stride        = p->c_stride,
+                   .a_alignment     = alignment_of(p->a),
+                   .b_alignment     = alignment_of(p->b),
+                   .c_alignment     = min_alignment(p->c, p->bias),
+                   .added_alignment = alignment_of(p->added),
+                   .precision       = (uint16_t)p->precision,
+                   .type            = (uint16_t)p->type,
+                   .c_type          = (uint16_t)p->c_type,
+                   .has_bias        = p->bias != NULL,
+                   .is_in_place     = p->added == p->c,
+                   .transpose_a     = p->transpose_a,
+                   .transpose_b     = p->transpose_b};
 }
 
 /* FNV-1a, of which the upper bits are the better ones. */
@@ -123,7 +161,8 @@ static cublasStatus_t prefer(cublasLtMatmulPreferenceOpaque_t *out, const shape 
         {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reduction, sizeof reduction},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &s->b_alignment, sizeof s->b_alignment},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &s->a_alignment, sizeof s->a_alignment},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &s->c_alignment, sizeof s->c_alignment},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &s->added_alignment,
+         sizeof s->added_alignment},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &s->c_alignment, sizeof s->c_alignment},
     };
     cublasStatus_t status = cublasLtMatmulPreferenceInit(out);
@@ -134,42 +173,64 @@ static cublasStatus_t prefer(cublasLtMatmulPreferenceOpaque_t *out, const shape 
     return status;
 }
 
-static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_stream *stream,
-                            description *d, const shape *s) {
+/* `*found`: whether there is one that never splits a sum. */
+static sluice_status search(bool *found, struct sluice__cuda_algorithm *out,
+                            const sluice_stream *stream, description *d, const shape *s) {
     cublasLtMatmulPreferenceOpaque_t preference;
     cublasLtMatmulHeuristicResult_t best;
-    int found = 0;
+    int count = 0;
     SLUICE__TRY(sluice__cublas_status(stream, prefer(&preference, s, stream->device->workspace),
                                       "choosing an algorithm"));
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-        stream->products, &d->product, &d->b, &d->a, &d->c, &d->c, &preference, 1, &best, &found);
-    const bool none = found == 0 || best.state != CUBLAS_STATUS_SUCCESS;
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && none))
+        stream->products, &d->product, &d->b, &d->a, &d->c, &d->c, &preference, 1, &best, &count);
+    *found = status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS;
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) return SLUICE_OK;
+    SLUICE__TRY(sluice__cublas_status(stream, status, "choosing an algorithm"));
+    out->algorithm = best.algo;
+    return SLUICE_OK;
+}
+
+/* With the bias, if cuBLAS does that for this shape. */
+static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_stream *stream,
+                            const sluice__cuda_product *p, const shape *s) {
+    struct sluice__cuda_algorithm made = {.of = *s};
+    bool found                         = false;
+    for (int bias = p->bias != NULL; bias >= 0 && !found; bias--) {
+        description d;
+        made.adds_bias = bias != 0;
+        SLUICE__TRY(describe(&d, stream, p, made.adds_bias));
+        SLUICE__TRY(search(&found, &made, stream, &d, s));
+    }
+    if (!found)
         return sluice__fail(SLUICE_E_UNSUPPORTED,
                             "cuBLAS has no algorithm for a product of %" PRId64 " x %" PRId64
                             " x %" PRId64 " that does not split its sums",
                             s->rows, s->inner, s->columns);
-    SLUICE__TRY(sluice__cublas_status(stream, status, "choosing an algorithm"));
-    out->of        = *s;
-    out->algorithm = best.algo;
+    *out = made;
     return SLUICE_OK;
 }
 
 /* ---- a stream's cuBLAS ---- */
 
-/* A product of one number loads the library's code; its operands are cleared first. */
+/* A small product of each type loads the library's code; its operands are cleared first. */
 static sluice_status warm_up(sluice_stream *stream) {
-    float *const numbers = (float *)stream->partials;
+    enum { SIDE = 16 };
+    static const sluice_precision precisions[] = {SLUICE_PRECISION_FP32, SLUICE_PRECISION_BF16};
+    float *const numbers                       = (float *)stream->partials;
+    const sluice_matmul plain                  = {.c       = numbers,
+                                                  .a       = numbers + SIDE * SIDE,
+                                                  .b       = numbers + 2 * SIDE * SIDE,
+                                                  .rows    = SIDE,
+                                                  .columns = SIDE,
+                                                  .inner   = SIDE,
+                                                  .alpha   = 1};
     SLUICE__TRY(sluice__cuda_status(
-        cudaMemsetAsync(numbers, 0, 3 * sizeof *numbers, stream->handle), "clearing memory"));
-    const sluice_matmul product = {.c       = numbers,
-                                   .a       = numbers + 1,
-                                   .b       = numbers + 2,
-                                   .rows    = 1,
-                                   .columns = 1,
-                                   .inner   = 1,
-                                   .alpha   = 1};
-    SLUICE__TRY(sluice__cuda_multiply(stream, &product, SLUICE_PRECISION_FP32));
+        cudaMemsetAsync(numbers, 0, 3 * SIDE * SIDE * sizeof *numbers, stream->handle),
+        "clearing memory"));
+    for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
+        const sluice__cuda_product product = sluice__cuda_product_of(&plain, precisions[p]);
+        SLUICE__TRY(sluice__cuda_multiply(stream, &product));
+    }
     return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming up cuBLAS");
 }
 
@@ -187,37 +248,72 @@ void sluice__cuda_products_free(sluice_stream *stream) {
 
 /* ---- products ---- */
 
-/* A product whose inner dimension is 0: beta * c. */
-static sluice_status scale_only(sluice_stream *stream, const sluice_matmul *args) {
-    const int64_t count = args->rows * args->columns;
-    if (args->beta == 0)
-        return sluice__cuda_status(
-            cudaMemsetAsync(args->c, 0, (size_t)count * sizeof(float), stream->handle),
-            "clearing memory");
-    if (args->beta == 1) return SLUICE_OK;
-    return sluice__cuda_status(sluice__launch_scale(args->c, args->beta, count, stream->handle),
-                               "scaling");
+sluice__cuda_product sluice__cuda_product_of(const sluice_matmul *args,
+                                             sluice_precision precision) {
+    return (sluice__cuda_product){.c           = args->c,
+                                  .a           = args->a,
+                                  .b           = args->b,
+                                  .added       = args->c,
+                                  .rows        = args->rows,
+                                  .columns     = args->columns,
+                                  .inner       = args->inner,
+                                  .c_stride    = args->columns,
+                                  .a_stride    = args->transpose_a ? args->rows : args->inner,
+                                  .b_stride    = args->transpose_b ? args->inner : args->columns,
+                                  .type        = sluice_precision_type(precision),
+                                  .c_type      = sluice_precision_type(precision),
+                                  .precision   = precision,
+                                  .alpha       = args->alpha,
+                                  .beta        = args->beta,
+                                  .transpose_a = args->transpose_a,
+                                  .transpose_b = args->transpose_b};
 }
 
-sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args,
-                                    sluice_precision precision) {
-    const int64_t rows = args->rows, columns = args->columns, inner = args->inner;
-    if (rows == 0 || columns == 0) return SLUICE_OK;
-    if (inner == 0) return scale_only(stream, args);
-    if (rows > INT_MAX || columns > INT_MAX || inner > INT_MAX)
+/* A product whose inner dimension is 0, of contiguous matrices: beta * added. */
+static cudaError_t scale_only(const sluice_stream *stream, const sluice__cuda_product *p) {
+    const int64_t count = p->rows * p->columns;
+    const size_t bytes  = (size_t)count * sluice_type_bytes(p->c_type);
+    if (p->beta == 0) return cudaMemsetAsync(p->c, 0, bytes, stream->handle);
+    if (p->added != p->c) {
+        const cudaError_t copied =
+            cudaMemcpyAsync(p->c, p->added, bytes, cudaMemcpyDeviceToDevice, stream->handle);
+        if (copied != cudaSuccess) return copied;
+    }
+    if (p->beta == 1) return cudaSuccess;
+    return sluice__launch_scale(p->c, p->beta, count, p->c_type, stream->handle);
+}
+
+static sluice_status add_bias(const sluice_stream *stream, const sluice__cuda_product *p) {
+    return sluice__cuda_status(sluice__launch_epilogue(p->c, NULL, p->bias, p->rows, p->columns,
+                                                       p->c_type, stream->handle),
+                               "adding a bias");
+}
+
+static sluice_status multiply(sluice_stream *stream, const sluice__cuda_product *p) {
+    description d;
+    const shape s                               = shape_of(p);
+    struct sluice__cuda_algorithm *const chosen = slot_of(stream, &s);
+    if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, p, &s));
+    SLUICE__TRY(describe(&d, stream, p, chosen->adds_bias));
+    SLUICE__TRY(sluice__cublas_status(stream,
+                                      cublasLtMatmul(stream->products, &d.product, &p->alpha, p->b,
+                                                     &d.b, p->a, &d.a, &p->beta, p->added, &d.c,
+                                                     p->c, &d.c, &chosen->algorithm, stream->memory,
+                                                     stream->device->workspace, stream->handle),
+                                      "multiplying matrices"));
+    return p->bias && !chosen->adds_bias ? add_bias(stream, p) : SLUICE_OK;
+}
+
+sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice__cuda_product *p) {
+    if (p->rows == 0 || p->columns == 0) return SLUICE_OK;
+    if (p->inner == 0) {
+        SLUICE__TRY(sluice__cuda_status(scale_only(stream, p), "scaling"));
+        return p->bias ? add_bias(stream, p) : SLUICE_OK;
+    }
+    if (p->rows > INT_MAX || p->columns > INT_MAX || p->inner > INT_MAX)
         return sluice__fail(SLUICE_E_UNSUPPORTED,
                             "a product of %" PRId64 " x %" PRId64 " x %" PRId64
                             " is too large for cuBLAS",
-                            rows, inner, columns);
-    description d;
-    const shape s                               = shape_of(args, precision);
-    struct sluice__cuda_algorithm *const chosen = slot_of(stream, &s);
-    SLUICE__TRY(describe(&d, stream, args, precision));
-    if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
-    return sluice__cublas_status(stream,
-                                 cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
-                                                &d.b, args->a, &d.a, &args->beta, args->c, &d.c,
-                                                args->c, &d.c, &chosen->algorithm, stream->memory,
-                                                stream->device->workspace, stream->handle),
-                                 "multiplying matrices");
+                            p->rows, p->inner, p->columns);
+    return multiply(stream, p);
 }

@@ -8,6 +8,7 @@ namespace {
 
 enum { THREADS = 128 };
 
+template <class T>
 __global__ void turn(const sluice_rotary args, const sluice__cuda_rotary_table table,
                      int64_t count) {
     const int64_t width = args.head_width, half = width / 2, heads = args.heads + args.kv_heads;
@@ -19,7 +20,7 @@ __global__ void turn(const sluice_rotary args, const sluice__cuda_rotary_table t
         sluice__sincospi(angle * 0.31830988618379067154, &exact_sine, &exact_cosine);
         const float cosine = static_cast<float>(exact_cosine);
         const float sine   = static_cast<float>(args.inverse ? -exact_sine : exact_sine);
-        float *first       = floats(args.qkv) + row * (heads + args.kv_heads) * width + pair;
+        T *first           = elements<T>(args.qkv) + row * (heads + args.kv_heads) * width + pair;
         for (int64_t h = 0; h < heads; h++, first += width) {
             const float x = first[0], y = first[half];
             first[0]    = x * cosine - y * sine;
@@ -31,8 +32,11 @@ __global__ void turn(const sluice_rotary args, const sluice__cuda_rotary_table t
 } // namespace
 
 cudaError_t sluice__launch_rotary(const sluice_rotary *args, const sluice__cuda_rotary_table *table,
-                                  cudaStream_t stream) {
+                                  sluice_type type, cudaStream_t stream) {
     const int64_t count = args->samples * args->length * (args->head_width / 2);
     if (count == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(turn, grid_for(count, THREADS), THREADS, 0, stream, *args, *table, count);
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(turn<decltype(element)>, grid_for(count, THREADS), THREADS, 0, stream,
+                              *args, *table, count);
+    });
 }

@@ -9,11 +9,12 @@ namespace {
 enum { THREADS = 256 };
 
 /* dx may be x: each element is read and then written by one thread. */
+template <class T>
 __global__ void square_errors(const sluice_squared_error args, double *partials, int64_t block) {
     SLUICE__SHARED(double, shared, LANES);
     const int64_t first = blockIdx.x * block, end = min(args.count, first + block);
-    const float *x    = floats(args.x);
-    float *dx         = floats(args.dx);
+    const T *x        = elements<T>(args.x);
+    T *dx             = elements<T>(args.dx);
     const float twice = static_cast<float>(2 * args.scale);
     double sum        = 0;
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
@@ -32,11 +33,13 @@ __global__ void finish_error(double *loss, const double *partials, int64_t block
 } // namespace
 
 cudaError_t sluice__launch_squared_error(const sluice_squared_error *args, double *partials,
-                                         cudaStream_t stream) {
+                                         sluice_type type, cudaStream_t stream) {
     const int64_t block = partial_block(args->count), blocks = partial_blocks(args->count);
     if (blocks > 0) {
-        const cudaError_t error = SLUICE__LAUNCH(square_errors, static_cast<unsigned>(blocks),
-                                                 THREADS, 0, stream, *args, partials, block);
+        const cudaError_t error = for_type(type, [=](auto element) {
+            return SLUICE__LAUNCH(square_errors<decltype(element)>, static_cast<unsigned>(blocks),
+                                  THREADS, 0, stream, *args, partials, block);
+        });
         if (error != cudaSuccess) return error;
     }
     return SLUICE__LAUNCH(finish_error, 1, LANES, 0, stream, args->loss, partials, blocks,

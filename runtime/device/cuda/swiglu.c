@@ -4,14 +4,14 @@
 
 sluice_status sluice__cuda_swiglu(sluice_stream *stream, const sluice_swiglu *args,
                                   sluice_precision precision) {
-    (void)precision;
-    return sluice__cuda_status(sluice__launch_swiglu(args, stream->handle), "a gate");
+    return sluice__cuda_status(
+        sluice__launch_swiglu(args, sluice_precision_type(precision), stream->handle), "a gate");
 }
 
 sluice_status sluice__cuda_swiglu_backward(sluice_stream *stream,
                                            const sluice_swiglu_backward *args,
                                            sluice_precision precision) {
-    (void)precision;
-    return sluice__cuda_status(sluice__launch_swiglu_backward(args, stream->handle),
-                               "the gradient of a gate");
+    return sluice__cuda_status(
+        sluice__launch_swiglu_backward(args, sluice_precision_type(precision), stream->handle),
+        "the gradient of a gate");
 }

@@ -17,21 +17,21 @@ __device__ inline int64_t gate_of(int64_t at, int64_t hidden) {
     return at + at / hidden * hidden;
 }
 
-__global__ void gate(const sluice_swiglu args, int64_t count) {
-    const float *x = floats(args.x);
+template <class T> __global__ void gate(const sluice_swiglu args, int64_t count) {
+    const T *x = elements<T>(args.x);
     for (int64_t at = first_element(); at < count; at += element_stride()) {
-        const int64_t from = gate_of(at, args.hidden);
-        floats(args.y)[at] = x[from] * sigmoid(x[from]) * x[from + args.hidden];
+        const int64_t from      = gate_of(at, args.hidden);
+        elements<T>(args.y)[at] = x[from] * sigmoid(x[from]) * x[from + args.hidden];
     }
 }
 
 /* With s the sigmoid of the gate: the slope of gate * s is s + gate * s * (1 - s). */
-__global__ void slope(const sluice_swiglu_backward args, int64_t count) {
-    const float *x = floats(args.x);
-    float *dx      = floats(args.dx);
+template <class T> __global__ void slope(const sluice_swiglu_backward args, int64_t count) {
+    const T *x = elements<T>(args.x);
+    T *dx      = elements<T>(args.dx);
     for (int64_t at = first_element(); at < count; at += element_stride()) {
         const int64_t from = gate_of(at, args.hidden);
-        const float dy = floats(args.dy)[at], s = sigmoid(x[from]), silu = x[from] * s;
+        const float dy = elements<T>(args.dy)[at], s = sigmoid(x[from]), silu = x[from] * s;
         dx[from]               = dy * x[from + args.hidden] * (s + silu * (1.0f - s));
         dx[from + args.hidden] = dy * silu;
     }
@@ -39,15 +39,22 @@ __global__ void slope(const sluice_swiglu_backward args, int64_t count) {
 
 } // namespace
 
-cudaError_t sluice__launch_swiglu(const sluice_swiglu *args, cudaStream_t stream) {
+cudaError_t sluice__launch_swiglu(const sluice_swiglu *args, sluice_type type,
+                                  cudaStream_t stream) {
     const int64_t count = args->rows * args->hidden;
     if (count == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(gate, grid_for(count, THREADS), THREADS, 0, stream, *args, count);
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(gate<decltype(element)>, grid_for(count, THREADS), THREADS, 0, stream,
+                              *args, count);
+    });
 }
 
-cudaError_t sluice__launch_swiglu_backward(const sluice_swiglu_backward *args,
+cudaError_t sluice__launch_swiglu_backward(const sluice_swiglu_backward *args, sluice_type type,
                                            cudaStream_t stream) {
     const int64_t count = args->rows * args->hidden;
     if (count == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(slope, grid_for(count, THREADS), THREADS, 0, stream, *args, count);
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(slope<decltype(element)>, grid_for(count, THREADS), THREADS, 0,
+                              stream, *args, count);
+    });
 }

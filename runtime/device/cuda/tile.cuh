@@ -55,13 +55,13 @@ __device__ inline share share_of_block(int64_t length, int owned) {
 
 /* to (count, pitch) = rows first .. first + count - 1 of `from`; zeros past `length` and `width`.
  */
-template <int COLUMNS>
-__device__ inline void load_rows(float *to, int pitch, int count, const float *from, int64_t stride,
+template <int COLUMNS, class T>
+__device__ inline void load_rows(float *to, int pitch, int count, const T *from, int64_t stride,
                                  int64_t first, int64_t length, int64_t width) {
     for (int e = static_cast<int>(threadIdx.x); e < count * COLUMNS; e += THREADS) {
         const int i = e / COLUMNS, j = e % COLUMNS;
         const bool there  = first + i < length && j < width;
-        to[i * pitch + j] = there ? from[(first + i) * stride + j] : 0;
+        to[i * pitch + j] = there ? static_cast<float>(from[(first + i) * stride + j]) : 0;
     }
 }
 
@@ -86,8 +86,8 @@ __device__ inline void add_tile(float (&sums)[OWN][R], const float *weights, con
 }
 
 /* to[i * stride + column] = row[i][r] * by[i] of the warp's own rows that exist. */
-template <int R, int OWN>
-__device__ inline void store_rows(float *to, int64_t stride, const float (&sums)[OWN][R],
+template <int R, int OWN, class T>
+__device__ inline void store_rows(T *to, int64_t stride, const float (&sums)[OWN][R],
                                   const float (&by)[OWN], int64_t first, int64_t length,
                                   int64_t width) {
     for (int i = 0; i < OWN && first + i < length; i++)

@@ -78,17 +78,14 @@ sluice_status sluice__cuda_sum_squares(sluice_stream *stream, const sluice_sum_s
 
 sluice_status sluice__cuda_store_working(sluice_stream *stream, const sluice_store_working *args,
                                          sluice_precision precision) {
-    (void)precision;
-    if (args->count == 0) return SLUICE_OK;
-    return sluice__cuda_status(cudaMemcpyAsync(args->working, args->master,
-                                               (size_t)args->count * sizeof *args->master,
-                                               cudaMemcpyDeviceToDevice, stream->handle),
-                               "copying a parameter");
+    return sluice__cuda_status(
+        sluice__launch_store_working(args->working, args->master, args->count,
+                                     sluice_precision_type(precision), stream->handle),
+        "copying a parameter");
 }
 
 sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_adamw *args,
                                  sluice_precision precision) {
-    (void)precision;
     const double correction1            = 1 - pow(args->beta1, (double)args->step);
     const double correction2            = 1 - pow(args->beta2, (double)args->step);
     const sluice__adamw_factors factors = {
@@ -100,15 +97,14 @@ sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_adamw *args
         .second   = (float)(1 / sqrt(correction2)),
         .epsilon  = (float)args->epsilon};
     SLUICE__TRY(send(stream, &stream->update, args->tensors, args->count));
-    return sluice__cuda_status(sluice__launch_adamw(stream->update.there, args->count,
-                                                    stream->update.blocks, &factors,
-                                                    stream->handle),
-                               "adamw");
+    return sluice__cuda_status(
+        sluice__launch_adamw(stream->update.there, args->count, stream->update.blocks, &factors,
+                             sluice_precision_type(precision), stream->handle),
+        "adamw");
 }
 
 sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_sgd *args,
                                sluice_precision precision) {
-    (void)precision;
     const bool moves                  = args->momentum != 0;
     const sluice__sgd_factors factors = {
         .keep     = {1, (float)(1 - args->learning_rate * args->weight_decay)},
@@ -118,6 +114,6 @@ sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_sgd *args,
     SLUICE__TRY(send(stream, &stream->update, args->tensors, args->count));
     return sluice__cuda_status(sluice__launch_sgd(stream->update.there, args->count,
                                                   stream->update.blocks, &factors, args->step == 1,
-                                                  stream->handle),
+                                                  sluice_precision_type(precision), stream->handle),
                                "sgd");
 }

@@ -24,12 +24,18 @@ __device__ inline const sluice__cuda_tensor *tensor_of_block(const sluice__cuda_
     return tensors + low;
 }
 
-/* Layers read the working copy where there is one. */
+/* Layers read the working copy where there is one, whose elements are T. */
+template <class T>
 __device__ inline void store(const sluice__cuda_tensor &t, int64_t i, float value) {
     t.master[i] = value;
-    if (t.working) t.working[i] = value;
+    if (t.working) elements<T>(t.working)[i] = value;
 }
 
+template <class T> __global__ void copy_elements(T *to, const float *from, int64_t count) {
+    for (int64_t i = first_element(); i < count; i += element_stride()) to[i] = from[i];
+}
+
+template <class T>
 __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
                            const sluice__adamw_factors f) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
@@ -42,12 +48,12 @@ __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
         const float v  = f.beta2 * t.states[1][i] + (1 - f.beta2) * g * g;
         t.states[0][i] = m;
         t.states[1][i] = v;
-        store(t, i, keep * t.master[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon));
+        store<T>(t, i, keep * t.master[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon));
     }
 }
 
 /* With a velocity, which `starts` in the first step, or without one. */
-template <bool MOVES>
+template <class T, bool MOVES>
 __global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, const sluice__sgd_factors f,
                          bool starts) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
@@ -60,14 +66,14 @@ __global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, const sl
             slope          = (starts ? 0 : f.momentum * t.states[0][i]) + f.gradient * slope;
             t.states[0][i] = slope;
         }
-        store(t, i, keep * t.master[i] - f.rate * slope);
+        store<T>(t, i, keep * t.master[i] - f.rate * slope);
     }
 }
 
-template <bool MOVES>
+template <class T, bool MOVES>
 cudaError_t launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
                        const sluice__sgd_factors *factors, bool starts, cudaStream_t stream) {
-    return SLUICE__LAUNCH(sgd_step<MOVES>, static_cast<unsigned>(blocks), THREADS, 0, stream,
+    return SLUICE__LAUNCH((sgd_step<T, MOVES>), static_cast<unsigned>(blocks), THREADS, 0, stream,
                           tensors, count, *factors, starts);
 }
 
@@ -96,19 +102,35 @@ __global__ void sum_blocks(double *sums, const double *partials, const sluice__c
 } // namespace
 
 cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                                 const sluice__adamw_factors *factors, cudaStream_t stream) {
+                                 const sluice__adamw_factors *factors, sluice_type type,
+                                 cudaStream_t stream) {
     if (blocks == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(adamw_step, static_cast<unsigned>(blocks), THREADS, 0, stream, tensors,
-                          count, *factors);
+    return for_type(type, [=](auto element) {
+        return SLUICE__LAUNCH(adamw_step<decltype(element)>, static_cast<unsigned>(blocks), THREADS,
+                              0, stream, tensors, count, *factors);
+    });
 }
 
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                               const sluice__sgd_factors *factors, bool starts,
+                               const sluice__sgd_factors *factors, bool starts, sluice_type type,
                                cudaStream_t stream) {
     if (blocks == 0) return cudaSuccess;
-    return factors->momentum != 0
-               ? launch_sgd<true>(tensors, count, blocks, factors, starts, stream)
-               : launch_sgd<false>(tensors, count, blocks, factors, starts, stream);
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        return factors->momentum != 0
+                   ? launch_sgd<T, true>(tensors, count, blocks, factors, starts, stream)
+                   : launch_sgd<T, false>(tensors, count, blocks, factors, starts, stream);
+    });
+}
+
+cudaError_t sluice__launch_store_working(void *working, const float *master, int64_t count,
+                                         sluice_type type, cudaStream_t stream) {
+    if (count == 0) return cudaSuccess;
+    return for_type(type, [=](auto element) {
+        using T = decltype(element);
+        return SLUICE__LAUNCH(copy_elements<T>, grid_for(count, THREADS), THREADS, 0, stream,
+                              static_cast<T *>(working), master, count);
+    });
 }
 
 cudaError_t sluice__launch_sum_squares(double *sums, double *partials,

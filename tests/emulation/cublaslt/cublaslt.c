@@ -6,7 +6,8 @@
  * Matrices are column-major. As in the library, answers depend on the shape: the order in which an
  * algorithm sums and the workspace it takes depend on what it was chosen for, and it may be used
  * for nothing else. An algorithm that may split its sums is reported, since the project forbids
- * them. A product fills the ends of its workspace with NaNs.
+ * them. A product fills the ends of its workspace with NaNs. Matrices are fp32, or A and B are bf16
+ * and C and D either; there is no algorithm that adds a bias to a single row or column.
  */
 #include "internal.h"
 #include "product.h"
@@ -119,9 +120,12 @@ const char *cublasLtGetStatusString(cublasStatus_t status) {
 typedef struct operation {
     cublasComputeType_t compute;
     int32_t transpose[2];
+    cublasLtEpilogue_t epilogue;
+    const void *bias;
 } operation;
 
 typedef struct layout {
+    cudaDataType type;
     uint64_t rows, columns;
     int64_t leading;
 } layout;
@@ -149,7 +153,7 @@ cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t out, size_t 
     ENTER_ANY();
     if (size < sizeof *out) return CUBLAS_STATUS_ALLOC_FAILED;
     if (scale != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
-    const operation o = {compute, {CUBLAS_OP_N, CUBLAS_OP_N}};
+    const operation o = {compute, {CUBLAS_OP_N, CUBLAS_OP_N}, CUBLASLT_EPILOGUE_DEFAULT, NULL};
     memcpy(out, &o, sizeof o);
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -159,11 +163,27 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t to,
                                               const void *value, size_t size) {
     ENTER_ANY();
     operation o;
-    const bool first = attribute == CUBLASLT_MATMUL_DESC_TRANSA;
-    if (!first && attribute != CUBLASLT_MATMUL_DESC_TRANSB) return CUBLAS_STATUS_NOT_SUPPORTED;
-    if (!value || size != sizeof *o.transpose) return CUBLAS_STATUS_INVALID_VALUE;
+    void *at       = NULL;
+    size_t at_size = sizeof *o.transpose;
     memcpy(&o, to, sizeof o);
-    memcpy(&o.transpose[first ? 0 : 1], value, size);
+    switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+        at = &o.transpose[attribute == CUBLASLT_MATMUL_DESC_TRANSA ? 0 : 1];
+        break;
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+        at      = &o.epilogue;
+        at_size = sizeof o.epilogue;
+        break;
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+        at      = (void *)&o.bias;
+        at_size = sizeof o.bias;
+        break;
+    default:
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    }
+    if (!value || size != at_size) return CUBLAS_STATUS_INVALID_VALUE;
+    memcpy(at, value, size);
     memcpy(to, &o, sizeof o);
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -173,8 +193,13 @@ cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t out, siz
                                                  int64_t leading) {
     ENTER_ANY();
     if (size < sizeof *out) return CUBLAS_STATUS_ALLOC_FAILED;
-    if (type != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
-    const layout l = {rows, columns, leading};
+    if (type != CUDA_R_32F && type != CUDA_R_16BF) return CUBLAS_STATUS_NOT_SUPPORTED;
+    layout l;
+    memset(&l, 0, sizeof l); /* compared as bytes */
+    l.type    = type;
+    l.rows    = rows;
+    l.columns = columns;
+    l.leading = leading;
     memcpy(out, &l, sizeof l);
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -240,6 +265,10 @@ static uint64_t hash_of(const described *d) {
     const uint64_t words[] = {(uint64_t)d->how.compute,
                               (uint64_t)d->how.transpose[0],
                               (uint64_t)d->how.transpose[1],
+                              (uint64_t)d->how.epilogue,
+                              (uint64_t)d->a.type,
+                              (uint64_t)d->b.type,
+                              (uint64_t)d->c.type,
                               d->a.rows,
                               d->a.columns,
                               (uint64_t)d->a.leading,
@@ -270,6 +299,18 @@ static bool layouts_meet(const described *d) {
            d->b.leading >= (int64_t)d->b.rows && d->c.leading >= (int64_t)d->c.rows;
 }
 
+/* Whether there is an algorithm. */
+static bool types_meet(const described *d) {
+    const bool tf32 = d->how.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+    if (d->a.type != d->b.type || (tf32 && d->a.type != CUDA_R_32F)) return false;
+    return d->a.type == CUDA_R_16BF || d->c.type == CUDA_R_32F;
+}
+
+static bool epilogue_is_there(const described *d) {
+    if (d->how.epilogue == CUBLASLT_EPILOGUE_DEFAULT) return true;
+    return d->how.epilogue == CUBLASLT_EPILOGUE_BIAS && d->c.rows > 1 && d->c.columns > 1;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
@@ -284,6 +325,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
     if (requested < 1 || memcmp(c, d, sizeof(layout)) != 0 || !layouts_meet(&of))
         return CUBLAS_STATUS_INVALID_VALUE;
+    if (!types_meet(&of) || !epilogue_is_there(&of)) return CUBLAS_STATUS_NOT_SUPPORTED;
     memcpy(&p, wishes, sizeof p);
     const uint64_t hash    = hash_of(&of);
     const algorithm chosen = {
@@ -361,8 +403,11 @@ static emu__product product_of(const described *of, const algorithm *chosen) {
                           .ldc         = (int)of->c.leading,
                           .transpose_a = transposed(of, 0),
                           .transpose_b = transposed(of, 1),
-                          .tf32        = of->how.compute == CUBLAS_COMPUTE_32F_FAST_TF32,
-                          .descending  = chosen->chosen_for >> 8 & 1};
+                          .ab_bf16     = of->a.type == CUDA_R_16BF,
+                          .cd_bf16     = of->c.type == CUDA_R_16BF,
+                          .bias = of->how.epilogue == CUBLASLT_EPILOGUE_BIAS ? of->how.bias : NULL,
+                          .tf32 = of->how.compute == CUBLAS_COMPUTE_32F_FAST_TF32,
+                          .descending = chosen->chosen_for >> 8 & 1};
 }
 
 static cublasStatus_t enqueue(cublasLtHandle_t handle, const emu__product *product,
@@ -378,6 +423,8 @@ static cublasStatus_t enqueue(cublasLtHandle_t handle, const emu__product *produ
         expect_own_workspace(stream, copy->workspace, copy->workspace_bytes);
     }
     if (copy->tf32) emu__count("tf32 product");
+    if (copy->ab_bf16) emu__count("bf16 product");
+    if (copy->bias) emu__count("product with bias");
     emu__unlock();
     return status_of(emu__work(stream, name, emu__product_run, copy, free));
 }
@@ -394,7 +441,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
     emu__asked_from(__builtin_return_address(0));
     algorithm chosen;
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
-    if (c != d || memcmp(c_layout, d_layout, sizeof(layout)) != 0 || !layouts_meet(&of))
+    if (memcmp(c_layout, d_layout, sizeof(layout)) != 0 || !layouts_meet(&of) ||
+        (of.how.epilogue == CUBLASLT_EPILOGUE_BIAS && !of.how.bias))
         return CUBLAS_STATUS_INVALID_VALUE;
     if (algo)
         memcpy(&chosen, algo, sizeof chosen);
@@ -406,7 +454,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
     emu__product product    = product_of(&of, &chosen);
     product.a               = a;
     product.b               = b;
-    product.c               = d;
+    product.c               = c;
+    product.d               = d;
     product.alpha           = *(const float *)alpha;
     product.beta            = *(const float *)beta;
     product.workspace       = workspace;

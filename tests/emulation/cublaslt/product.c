@@ -11,9 +11,9 @@
 #include "internal.h"
 
 /* Bytes from a matrix's first element to its last. */
-static size_t span(int rows, int columns, int leading) {
+static size_t span(int rows, int columns, int leading, bool bf16) {
     if (rows == 0 || columns == 0) return 0;
-    return ((size_t)(columns - 1) * (size_t)leading + (size_t)rows) * sizeof(float);
+    return ((size_t)(columns - 1) * (size_t)leading + (size_t)rows) * emu__element_bytes(bf16);
 }
 
 void emu__product_expect_memory(const emu__product *p, int device, const char *what) {
@@ -25,9 +25,11 @@ void emu__product_expect_memory(const emu__product *p, int device, const char *w
         const void *at;
         size_t bytes;
     } sides[] = {
-        {"A", p->a, span(a_rows, a_columns, p->lda)},
-        {"B", p->b, span(b_rows, b_columns, p->ldb)},
-        {"C", p->c, span(p->m, p->n, p->ldc)},
+        {"A", p->a, span(a_rows, a_columns, p->lda, p->ab_bf16)},
+        {"B", p->b, span(b_rows, b_columns, p->ldb, p->ab_bf16)},
+        {"C", p->c, p->beta != 0 ? span(p->m, p->n, p->ldc, p->cd_bf16) : 0},
+        {"D", p->d, span(p->m, p->n, p->ldc, p->cd_bf16)},
+        {"the bias", p->bias, p->bias ? span(p->m, 1, p->m, p->cd_bf16) : 0},
     };
     for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
         (void)snprintf(name, sizeof name, "%s, %s", what, sides[s].name);
@@ -46,14 +48,35 @@ static float to_tf32(float x) {
     return x;
 }
 
-/* op(x), contiguous: `rows` is that of op(x). */
-static float *packed(const float *x, int rows, int columns, int leading, bool transpose,
-                     bool tf32) {
+static float element_at(const void *x, bool bf16, size_t index) {
+    float value;
+    if (!bf16) return ((const float *)x)[index];
+    const uint32_t bits = (uint32_t)((const uint16_t *)x)[index] << 16;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Rounded to nearest even. */
+static void put(void *x, bool bf16, size_t index, float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
+    if (bf16)
+        ((uint16_t *)x)[index] =
+            nan ? 0x7fff : (uint16_t)((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
+    else
+        ((float *)x)[index] = value;
+}
+
+/* op(x), contiguous floats: `rows` is that of op(x). */
+static float *packed(const emu__product *p, const void *x, int rows, int columns, int leading,
+                     bool transpose) {
     float *const out = emu__need((size_t)rows * (size_t)columns * sizeof *out);
     for (size_t j = 0; j < (size_t)columns; j++)
         for (size_t i = 0; i < (size_t)rows; i++) {
-            const float value = transpose ? x[i * (size_t)leading + j] : x[j * (size_t)leading + i];
-            out[j * (size_t)rows + i] = tf32 ? to_tf32(value) : value;
+            const size_t at   = transpose ? i * (size_t)leading + j : j * (size_t)leading + i;
+            const float value = element_at(x, p->ab_bf16, at);
+            out[j * (size_t)rows + i] = p->tf32 ? to_tf32(value) : value;
         }
     return out;
 }
@@ -70,16 +93,21 @@ static void column(const emu__product *p, float *restrict sum, const float *rest
     }
 }
 
-/* With beta 0, c is not read, so it may hold NaNs. */
+/* Element (i, j) of d. With beta 0, c is not read, so it may hold NaNs. */
+static float finished(const emu__product *p, float sum, size_t i, size_t j) {
+    float value = p->alpha * sum;
+    if (p->beta != 0) value += p->beta * element_at(p->c, p->cd_bf16, j * (size_t)p->ldc + i);
+    return p->bias ? value + element_at(p->bias, p->cd_bf16, i) : value;
+}
+
 static void multiply(const emu__product *p) {
-    float *const a   = packed(p->a, p->m, p->k, p->lda, p->transpose_a, p->tf32);
-    float *const b   = packed(p->b, p->k, p->n, p->ldb, p->transpose_b, p->tf32);
+    float *const a   = packed(p, p->a, p->m, p->k, p->lda, p->transpose_a);
+    float *const b   = packed(p, p->b, p->k, p->n, p->ldb, p->transpose_b);
     float *const sum = emu__need((size_t)p->m * sizeof *sum);
     for (size_t j = 0; j < (size_t)p->n; j++) {
-        float *const c = p->c + j * (size_t)p->ldc;
         column(p, sum, a, b + j * (size_t)p->k);
-        for (int i = 0; i < p->m; i++)
-            c[i] = p->alpha * sum[i] + (p->beta == 0 ? 0 : p->beta * c[i]);
+        for (size_t i = 0; i < (size_t)p->m; i++)
+            put(p->d, p->cd_bf16, j * (size_t)p->ldc + i, finished(p, sum[i], i, j));
     }
     free(a);
     free(b);

@@ -8,6 +8,7 @@
 
 #include "tests/support/bf16_device.h"
 #include "tests/support/bf16_floats.h"
+#include "tests/support/converted.h"
 #include "tests/support/mirror.h"
 #include "tests/support/reference64.h"
 
@@ -22,6 +23,7 @@ void open_checked(const char *device, sluice_precision precision) {
     if (!on_cpu) ops = mirror_ops(ops);
     open_teams();
     mirror_on(devices[0]);
+    if (in_bf16 && !on_cpu) tensors_come_from(mirror_block, mirror_release);
     if (in_bf16) operations = bf16_on_floats(ops->operations(precision));
 }
 
@@ -117,6 +119,10 @@ void expect_close(const char *label, const char *tensor, const float *got, const
                      label, (long long)i, (long long)count, tensor, (double)got[i],
                      test_not_finite((double)got[i]), expected[i], distance, allowed, largest);
     }
+}
+
+double rounded_on_gpus(int times) {
+    return in_bf16 && !on_cpu ? times * bf16_rounding : 0;
 }
 
 void expect_gradient(const char *label, const char *tensor, const float *got, const float *before,

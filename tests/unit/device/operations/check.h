@@ -49,6 +49,9 @@ void expect_close(const char *label, const char *tensor, const float *got, const
 /* The same for a gradient: its old content counts unless this is the first write. */
 void expect_gradient(const char *label, const char *tensor, const float *got, const float *before,
                      double *expected, int64_t count, bool first_write, double tolerance);
+/* What is added to a tolerance where a GPU rounds to bf16 so many times on the way to a result, for
+ * a product or to store it, and the cpu does not. */
+double rounded_on_gpus(int times);
 /* Valid until the next call. */
 const char *label_of(const char *name, const int64_t *shape, int dims, int flags);
 
