@@ -74,7 +74,7 @@ static const cli_option pipeline_options[] = {
     {"ranks-per-device", 0, CLI_TRAINING, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
     {"transport", 0, CLI_TRAINING, "NAME", "Between ranks: local (copies within this process), host (the same, all of them through host memory), nccl (GPUs, one rank on each), or auto (the default: local)", cli_take_word, .field = FIELD(transport), .word_of = transport_name},
     {"blas", 0, CLI_TRAINING, "NAME", "Library that multiplies on the CPU: auto (the default: the fastest that is here), libxsmm, onednn, openblas, blis, or plain (C, slow)", cli_take_word, .field = FIELD(blas), .word_of = cli_blas_word},
-    {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (the cpu only)", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
+    {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
     {0}};
 
 static const cli_option training_options[] = {

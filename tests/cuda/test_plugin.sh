@@ -52,7 +52,6 @@ EMU_DRIVER=0 refuse 2 "there is no NVIDIA driver here, or one older than CUDA $5
 
 refuse 2 "--precision is 'fp8'; choose one of: fp32, tf32, bf16" "${train[@]}" --precision fp8
 refuse 1 "device cpu does not compute in tf32; it computes in: fp32, bf16" "${train[@]}" -p 1 --precision tf32
-refuse 1 "device cuda does not compute in bf16; it computes in: fp32, tf32" "${train[@]}" -p 1 --device cuda --precision bf16
 refuse 2 "there is no cuda:7: this machine has 2 cuda devices" "${train[@]}" --device cuda:7
 EMU_MEMORY_MIB=600 refuse 1 "ranks 0 to 1 on cuda:0 need 4.15 MiB and a reserve of 608.00 MiB, and it has 600.00 MiB available; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda
 EMU_DRIVER=0 "$command" "${train[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
@@ -99,9 +98,14 @@ EMU_PEERS=hang run host --device cuda -p 2 --transport host
 run shared --device cuda:1 -p 2 --ranks-per-device 2 --ledger
 [ -z "$nccl_library" ] || run nccl --device cuda -p 2 --transport nccl
 run tf32 --device cuda:1 -p 2 --precision tf32
+run halves --device cuda:0 -p 1 --precision bf16
+run halves-apart --device cuda -p 2 --precision bf16
 has two.txt "(cuda), "
 weights=$(tail -1 one.txt)
 [ "$(tail -1 two.txt)" = "$weights" ] || complain "two GPUs: $(tail -1 two.txt), one: $weights"
+halves=$(tail -1 halves.txt)
+[ "$(tail -1 halves-apart.txt)" = "$halves" ] || complain "bf16, two GPUs: $(tail -1 halves-apart.txt), one: $halves"
+[ "$halves" != "$weights" ] || complain "bf16 has the weights of fp32: $halves"
 for name in apart wrong host; do
     [ "$(tail -1 $name.txt)" = "$weights" ] || complain "$name: $(tail -1 $name.txt), one: $weights"
 done

@@ -10,6 +10,8 @@
 typedef struct multiplication {
     int m, n, k, lda, ldb, ldc;
     bool transpose_a, transpose_b, tf32;
+    cudaDataType_t ab_type, c_type; /* 0: fp32 */
+    const void *bias;               /* (m), or NULL */
     float alpha, beta;
     uint32_t reduction; /* reduction schemes allowed */
     uint32_t alignment; /* alignment of A that the algorithm may rely on; 0: 4 */
@@ -39,11 +41,18 @@ static inline multiplication_words multiplication_describe(const multiplication 
         cublasLtMatmulDescSetAttribute(&w.product, CUBLASLT_MATMUL_DESC_TRANSA, &ta, sizeof ta));
     child_ok(
         cublasLtMatmulDescSetAttribute(&w.product, CUBLASLT_MATMUL_DESC_TRANSB, &tb, sizeof tb));
-    child_ok(cublasLtMatrixLayoutInit(&w.a, CUDA_R_32F, p->transpose_a ? k : m,
+    if (p->bias) {
+        const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+        child_ok(cublasLtMatmulDescSetAttribute(&w.product, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                                &epilogue, sizeof epilogue));
+        child_ok(cublasLtMatmulDescSetAttribute(&w.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                &p->bias, sizeof p->bias));
+    }
+    child_ok(cublasLtMatrixLayoutInit(&w.a, p->ab_type, p->transpose_a ? k : m,
                                       p->transpose_a ? m : k, p->lda));
-    child_ok(cublasLtMatrixLayoutInit(&w.b, CUDA_R_32F, p->transpose_b ? columns : k,
+    child_ok(cublasLtMatrixLayoutInit(&w.b, p->ab_type, p->transpose_b ? columns : k,
                                       p->transpose_b ? k : columns, p->ldb));
-    child_ok(cublasLtMatrixLayoutInit(&w.c, CUDA_R_32F, m, columns, p->ldc));
+    child_ok(cublasLtMatrixLayoutInit(&w.c, p->c_type, m, columns, p->ldc));
     return w;
 }
 
@@ -72,8 +81,7 @@ multiplication_choose(cublasLtMatmulAlgo_t *out, const multiplication *p, cublas
 }
 
 static inline cublasStatus_t multiply(cublasLtHandle_t handle, const multiplication *p,
-                                      const float *a, const float *b, float *c,
-                                      cudaStream_t stream) {
+                                      const void *a, const void *b, void *c, cudaStream_t stream) {
     cublasLtMatmulAlgo_t algorithm;
     const cublasStatus_t status = multiplication_choose(&algorithm, p, handle);
     if (status != CUBLAS_STATUS_SUCCESS) return status;

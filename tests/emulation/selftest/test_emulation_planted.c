@@ -71,7 +71,7 @@ static const struct program table[] = {
     {"copy to the wrong device", planted_wrong_device_copy, false, CHILD_REPORTED, "device 0 is expected, but this is allocation"},
     {"product with the wrong device current", planted_wrong_device_product, false, CHILD_REPORTED, "the handle is of device 0"},
     {"one workspace for two streams", planted_shared_workspace, false, CHILD_REPORTED, "are given one workspace"},
-    {"product past the end", planted_product_past_end, false, CHILD_REPORTED, "C: 2080 bytes at"},
+    {"product past the end", planted_product_past_end, false, CHILD_REPORTED, "D: 2080 bytes at"},
     {"product that may be split", planted_split_product, false, CHILD_REPORTED, "may split its sums (reduction schemes 0x7)"},
     {"product that is not aligned", planted_unaligned_product, false, CHILD_REPORTED, "the algorithm requires multiples of 16"},
     {"algorithm of another product", planted_foreign_algorithm, false, CHILD_REPORTED, "was chosen for another product"},

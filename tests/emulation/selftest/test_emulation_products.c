@@ -153,6 +153,47 @@ static void tf32(void) {
     rig_free(&r);
 }
 
+/* Ones in bf16: their sum and the bias are rounded once, to nearest, ties to even. */
+static void expect_rounded(const multiplication *p, cublasLtHandle_t handle, const rig *r,
+                           uint16_t expected) {
+    uint16_t got = 0;
+    child_ok(multiply(handle, p, r->x[0], r->y[0], r->z[0], r->compute[0]));
+    child_ok(cudaMemcpyAsync(&got, r->z[0], sizeof got, cudaMemcpyDeviceToHost, r->compute[0]));
+    expect_that(got == expected, "%d ones%s: %04x, not %04x", p->k, p->bias ? " and a bias" : "",
+                (unsigned)got, (unsigned)expected);
+}
+
+static void bf16(void) {
+    rig r                   = rig_new();
+    cublasLtHandle_t handle = handle_new();
+    uint16_t ones[2]        = {0x3f80, 0x3f80};
+    float two_ones;
+    memcpy(&two_ones, ones, sizeof two_ones);
+    child_ok(launch_fill(r.x[0], two_ones, RIG_COUNT, r.compute[0]));
+    child_ok(launch_fill(r.y[0], two_ones, RIG_COUNT, r.compute[0]));
+    static const struct {
+        int ones;
+        uint16_t sum, with_bias; /* 256, 258 and 260 are 4380, 4381 and 4382 */
+    } rows[] = {{256, 0x4380, 0x4380}, {257, 0x4380, 0x4381}, {258, 0x4381, 0x4382}};
+    for (size_t w = 0; w < sizeof rows / sizeof *rows; w++) {
+        multiplication p = multiplication_of(2, 2, rows[w].ones);
+        p.ab_type = p.c_type = CUDA_R_16BF;
+        expect_rounded(&p, handle, &r, rows[w].sum);
+        p.bias = r.x[0];
+        expect_rounded(&p, handle, &r, rows[w].with_bias);
+    }
+    multiplication p = multiplication_of(2, 1, 4); /* a single column */
+    p.bias           = r.x[0];
+    expect_code(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]),
+                CUBLAS_STATUS_NOT_SUPPORTED);
+    p.bias   = NULL;
+    p.c_type = CUDA_R_16BF; /* of fp32 operands */
+    expect_code(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]),
+                CUBLAS_STATUS_NOT_SUPPORTED);
+    child_ok(cublasLtDestroy(handle));
+    rig_free(&r);
+}
+
 /* Whether 2^24 + 1 + 1 is summed forward in fp32 depends on the algorithm and the shape. */
 static void orders(void) {
     enum { MAX_ROWS = 16 };
@@ -190,8 +231,8 @@ static void product_fails(void) {
 
 /* clang-format off */
 #define TESTS(X)                                                                                   \
-    X(random_products, NULL) X(sizes, NULL) X(workspace, NULL) X(tf32, NULL) X(orders, NULL) \
-    X(product_fails, NULL)
+    X(random_products, NULL) X(sizes, NULL) X(workspace, NULL) X(tf32, NULL) X(bf16, NULL)             \
+    X(orders, NULL) X(product_fails, NULL)
 /* clang-format on */
 
 TESTS(EVERYWHERE)
