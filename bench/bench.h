@@ -15,6 +15,10 @@ void bench_check(sluice_status status);
 /* Zeroed elements; the process ends if there is no memory. Release with free(). */
 void *bench_alloc(size_t count, size_t size);
 
+/* Random numbers that may be read as fp32 or as bf16: either half of a float is a bf16 below 2 in
+ * size. `bytes`: a multiple of 2. */
+void bench_fill(void *memory, size_t bytes);
+
 /* Seconds since an arbitrary start. */
 double bench_now(void);
 

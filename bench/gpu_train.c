@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gpu_train.c -- training GPT-2 on one card with one, two and four ranks: tokens per second, the
- * share of the card's matrix product rate, memory planned and measured, where the ranks' time went.
- * Prints Markdown; fails if the number of ranks changes the bits, or if more memory is taken than
- * was planned and reserved.
+ * gpu_train.c -- training GPT-2 on one card: tokens per second, the share of the card's peak and of
+ * its matrix product rate, memory planned and measured, where the ranks' time went. Prints
+ * Markdown; fails if the number of ranks changes the bits, or if more memory is taken than was
+ * planned and reserved.
  *
- *   gpu_train                   GPT-2 124M in fp32 and TF32 on cuda:0: bench/results/gpu-*.md
- *   gpu_train --quick           a tiny GPT
+ *   gpu_train                   GPT-2 124M on cuda:0 in fp32, TF32 and bf16, with 1, 2 and 4 ranks
+ *   gpu_train --larger          350M, 774M and 1.5B in TF32 and bf16, with 1 rank
+ *   gpu_train --quick           tiny GPTs instead
  *   gpu_train --device cpu ...  another kind of device
  *
  * Each measurement has a process: memory is compared with what was available before, and a failure
@@ -21,17 +22,11 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "card_peak.h"
 #include "gpt_products.h"
 #include "matrix_rate.h"
 
-enum {
-    PRECISIONS = 2,
-    WIDTHS     = 3,
-    MAX_RANKS  = 4,
-    WARM       = 2,
-    SQUARE     = LAYERS,
-    PRODUCTS   = LAYERS * BENCH_ACTIONS
-};
+enum { WIDTHS = 3, MAX_RANKS = 4, WARM = 2, SQUARE = LAYERS, PRODUCTS = LAYERS * BENCH_ACTIONS };
 
 static const int widths[WIDTHS] = {1, 2, 4};
 
@@ -43,6 +38,7 @@ typedef struct setting {
     int64_t square;
     int rounds;
     double target; /* seconds of a round of products */
+    int first_precision, width_count;
 } setting;
 
 static sluice_gpt_config model_config(const setting *on) {
@@ -82,9 +78,9 @@ typedef struct findings {
     char words[128];  /* description of the device */
     double opened;    /* seconds to find and open it, in a new process */
     size_t available; /* bytes available then */
-    bool has[PRECISIONS];
-    double seconds[PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
-    run runs[PRECISIONS][WIDTHS];
+    bool has[SLUICE_PRECISIONS];
+    double seconds[SLUICE_PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
+    run runs[SLUICE_PRECISIONS][WIDTHS];
 } findings;
 
 /* ---- processes ---- */
@@ -117,8 +113,9 @@ static void inspect_device(const task *with) {
     found->opened = bench_now() - before;
     bench_check(ops->describe(found->words, sizeof found->words, 0));
     bench_check(ops->memory(&found->available, &reserve, 0, 1));
-    for (int p = 0; p < PRECISIONS; p++)
-        found->has[p] = ops->operations((sluice_precision)p) != NULL;
+    for (int p = 0; p < SLUICE_PRECISIONS; p++)
+        found->has[p] =
+            p >= with->on->first_precision && ops->operations((sluice_precision)p) != NULL;
     ops->close(device);
 }
 
@@ -178,28 +175,28 @@ static void print_rates(const setting *on, const findings *found) {
            "model has them in a micro-batch of %" PRId64 " tokens, I and W with the same FLOPs. "
            "`times`: in a micro-batch.\n\n| product | rows x inputs x outputs | times |",
            on->rounds, on->samples / on->microbatches * on->length);
-    for (int p = 0; p < PRECISIONS; p++)
+    for (int p = 0; p < SLUICE_PRECISIONS; p++)
         if (found->has[p]) printf(" %s F | I | W |", sluice_precision_name((sluice_precision)p));
     printf("\n|:--|:--|--:|");
-    for (int p = 0; p < PRECISIONS; p++)
+    for (int p = 0; p < SLUICE_PRECISIONS; p++)
         if (found->has[p]) printf("--:|--:|--:|");
     for (int k = 0; k < LAYERS; k++) {
         const sluice_matmul *const f = &list[k].action[BENCH_F];
         printf("\n| %s | %" PRId64 " x %" PRId64 " x %" PRId64 " | %d |", list[k].name, f->rows,
                f->inner, f->columns, list[k].times);
-        for (int p = 0; p < PRECISIONS; p++)
+        for (int p = 0; p < SLUICE_PRECISIONS; p++)
             for (int a = 0; a < BENCH_ACTIONS && found->has[p]; a++)
                 printf(" %.2f |", 1e-12 * bench_matmul_flops(f) / found->seconds[p][k][a]);
     }
     printf("\n| all of a micro-batch | | |");
-    for (int p = 0; p < PRECISIONS; p++) {
+    for (int p = 0; p < SLUICE_PRECISIONS; p++) {
         double seconds;
         const double flops = product_flops(list, found, p, &seconds);
         if (found->has[p]) printf(" %.2f | | |", 1e-12 * flops / seconds);
     }
     printf("\n| a square | %" PRId64 " x %" PRId64 " x %" PRId64 " | |", on->square, on->square,
            on->square);
-    for (int p = 0; p < PRECISIONS; p++)
+    for (int p = 0; p < SLUICE_PRECISIONS; p++)
         if (found->has[p]) printf(" %.2f | | |", 1e-12 * square_rate(on, found, p));
     printf("\n\n");
 }
@@ -292,6 +289,8 @@ static void print_limits(const setting *on, double flops) {
            on->preset, on->samples, on->length, on->microbatches, 1e-12 * flops);
     printf(
         "- step: the median of %d to %d steps after %d that do not count.\n"
+        "- sol: of the peak that the card's data sheet gives for dense products in this precision; "
+        "-: not in this bench's table.\n"
         "- share: of the rate of the square product, and of all products of a micro-batch one "
         "after another; neither is a\n  bound of what the hardware can do.\n"
         "- K ranks on one card compete for it: what K costs there, not what K cards would gain.\n"
@@ -303,9 +302,9 @@ static void print_limits(const setting *on, double flops) {
         "- weights: digest after %d steps; the same for every K of a precision, or the bench "
         "fails.\n\n",
         on->min_steps, on->max_steps, WARM, WARM);
-    printf("| precision | K | step, ms | tokens/s | TFLOP/s | of the square | of all products | "
-           "makespan idle | idle | planned, MiB | measured | elsewhere | reserve | loss | weights "
-           "|\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
+    printf("| precision | K | step, ms | tokens/s | TFLOP/s | sol | of the square | of all "
+           "products | makespan idle | idle | planned, MiB | measured | elsewhere | reserve | loss "
+           "| weights |\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
 }
 
 static void print_run(const task *with, double flops) {
@@ -320,11 +319,17 @@ static void print_run(const task *with, double flops) {
     printf("| %s | %d | ", sluice_precision_name((sluice_precision)with->precision),
            widths[with->width]);
     if (!it->done) {
-        printf("failed | | | | | | | | | | | | |\n");
+        printf("failed | | | | | | | | | | | | | |\n");
         return;
     }
-    printf("%.2f | %.0f | %.2f | %.1f %% | %.1f %% | %.1f %% | %.1f %% | %.1f | ",
-           1e3 * it->seconds, (double)(on->samples * on->length) / it->seconds, 1e-12 * rate,
+    printf("%.2f | %.0f | %.2f | ", 1e3 * it->seconds,
+           (double)(on->samples * on->length) / it->seconds, 1e-12 * rate);
+    const double peak = bench_card_peak(found->words, (sluice_precision)with->precision);
+    if (peak > 0)
+        printf("%.1f %% | ", 100 * rate / peak);
+    else
+        printf("- | ");
+    printf("%.1f %% | %.1f %% | %.1f %% | %.1f %% | %.1f | ",
            100 * rate / square_rate(on, found, with->precision), 100 * rate / (own / seconds),
            100 * it->makespan_idle, 100 * it->ledger[SLUICE_LEDGER_IDLE], mib(it->planned));
     if (it->before == SIZE_MAX)
@@ -342,7 +347,7 @@ static void print_ledgers(const findings *found) {
         printf(" %s |", sluice_ledger_name((sluice_ledger_entry)e));
     printf(" unaccounted |\n|:--|--:|");
     for (int e = 0; e <= SLUICE_LEDGER_ENTRIES; e++) printf("--:|");
-    for (int p = 0; p < PRECISIONS; p++)
+    for (int p = 0; p < SLUICE_PRECISIONS; p++)
         for (int w = 0; w < WIDTHS; w++) {
             const run *const it = &found->runs[p][w];
             if (!it->done) continue;
@@ -376,8 +381,8 @@ static bool train(const setting *on, findings *found) {
     bool as_promised          = true;
     sluice_model_free(model);
     print_limits(on, flops);
-    for (int p = 0; p < PRECISIONS; p++)
-        for (int w = 0; w < WIDTHS && found->has[p]; w++) {
+    for (int p = 0; p < SLUICE_PRECISIONS; p++)
+        for (int w = 0; w < on->width_count && found->has[p]; w++) {
             const task with = {on, found, p, w};
             (void)run_in_child(measure_run, &with);
             print_run(&with, flops);
@@ -388,27 +393,68 @@ static bool train(const setting *on, findings *found) {
     return as_promised;
 }
 
+/* One model: `found` is shared with the processes that measure. */
+static bool measure_model(const setting *on, findings *found) {
+    task with = {on, found, 0, 0};
+    *found    = (findings){.opened = 0};
+    if (!run_in_child(inspect_device, &with)) return false;
+    print_device(on, found);
+    for (with.precision = 0; with.precision < SLUICE_PRECISIONS; with.precision++)
+        if (found->has[with.precision] && !run_in_child(measure_products, &with)) return false;
+    print_rates(on, found);
+    return train(on, found);
+}
+
+static const setting small = {.preset       = "gpt2-124m",
+                              .device       = "cuda:0",
+                              .length       = 1024,
+                              .samples      = 32,
+                              .microbatches = 8,
+                              .min_steps    = 1,
+                              .max_steps    = 10,
+                              .seconds      = 5,
+                              .square       = 4096,
+                              .rounds       = 5,
+                              .target       = 0.04,
+                              .width_count  = WIDTHS};
+static const setting tiny  = {.preset       = "gpt-nano",
+                              .device       = "cuda:0",
+                              .length       = 16,
+                              .samples      = 4,
+                              .microbatches = 4,
+                              .min_steps    = 1,
+                              .max_steps    = 1,
+                              .square       = 64,
+                              .rounds       = 1,
+                              .width_count  = WIDTHS};
+
 int main(int argc, char **argv) {
-    setting on = {"gpt2-124m", "cuda:0", 1024, 32, 8, 1, 10, 5, 4096, 5, 0.04};
+    static const char *const presets[] = {"gpt2-350m", "gpt2-774m", "gpt2-1.5b"};
+    setting on                         = small;
+    bool larger = false, as_promised = true;
     for (int a = 1; a < argc; a++) {
+        const char *const device = on.device;
         if (strcmp(argv[a], "--quick") == 0)
-            on = (setting){"gpt-nano", on.device, 16, 4, 4, 1, 1, 0, 64, 1, 0};
+            on = tiny, on.device = device;
+        else if (strcmp(argv[a], "--larger") == 0)
+            larger = true;
         else if (strcmp(argv[a], "--device") == 0 && a + 1 < argc)
             on.device = argv[++a];
         else {
-            (void)fprintf(stderr, "usage: gpu_train [--quick] [--device NAME]\n");
+            (void)fprintf(stderr, "usage: gpu_train [--larger] [--quick] [--device NAME]\n");
             return 2;
         }
     }
     findings *const found =
         mmap(NULL, sizeof *found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (found == MAP_FAILED) return 1;
-    task with = {&on, found, 0, 0};
-    bench_begin("Training on a GPU");
-    if (!run_in_child(inspect_device, &with)) return 1;
-    print_device(&on, found);
-    for (with.precision = 0; with.precision < PRECISIONS; with.precision++)
-        if (found->has[with.precision] && !run_in_child(measure_products, &with)) return 1;
-    print_rates(&on, found);
-    return train(&on, found) ? 0 : 1;
+    bench_begin(larger ? "Training larger models on a GPU" : "Training on a GPU");
+    if (!larger) return measure_model(&on, found) ? 0 : 1;
+    on.first_precision = SLUICE_PRECISION_TF32;
+    on.width_count     = 1;
+    for (size_t p = 0; p < sizeof presets / sizeof *presets; p++) {
+        if (strcmp(on.preset, tiny.preset) != 0) on.preset = presets[p];
+        as_promised = measure_model(&on, found) && as_promised;
+    }
+    return as_promised ? 0 : 1;
 }

@@ -53,15 +53,10 @@ static void enlarge(size_t *bytes, int64_t rows, int64_t columns) {
     if (needed > *bytes) *bytes = needed;
 }
 
-/* Uniform in -1 .. 1: a GPU's clock depends on the numbers that it multiplies. */
 static float *fill(const bench_matrices *on, size_t bytes) {
-    void *there     = NULL;
-    float *const x  = bench_alloc(bytes / sizeof *x, sizeof *x);
-    uint32_t random = 1;
-    for (size_t i = 0; i < bytes / sizeof *x; i++) {
-        random = random * 1664525U + 1013904223U;
-        x[i]   = (float)(int32_t)random * 0x1p-31F;
-    }
+    void *there    = NULL;
+    float *const x = bench_alloc(bytes / sizeof *x, sizeof *x);
+    bench_fill(x, bytes);
     bench_check(on->ops->arena_alloc(&there, on->device, bytes));
     bench_check(on->ops->upload(on->stream, there, x, bytes));
     bench_check(on->ops->synchronize(on->stream));

@@ -51,7 +51,7 @@ mkdir tools records
 printf '#!/bin/sh\necho "sanitizer: $*"\n' >tools/compute-sanitizer && chmod +x tools/compute-sanitizer
 says 0 "record: $work/records/gpu-" "${clean[@]}" OUT="$work/records" bash "$folder/gpu.sh" --run --quick --seconds 1590
 record=$(ls records/*.md)
-for part in contract operations training "1, 2, 4 ranks" "NCCL, one GPU" "bench: operations" "bench: training" {memcheck,racecheck,synccheck}", "{training,operations}; do
+for part in contract operations "operations, bf16" training "1, 2, 4 ranks" "NCCL, one GPU" "bench: operations" "bench: training" "bench: larger models" {memcheck,racecheck,synccheck}", "{training,operations}; do
     has "$record" "| $part | passed |"
 done
 for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Operations on a GPU" "### a tiny Llama, tf32" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done

@@ -203,7 +203,8 @@ static void an_index_outside_its_table_is_reported_with_its_micro_batch(void **s
     }
 }
 
-int main(void) {
+/* [PATTERN] of tests' names. */
+int main(int argc, char **argv) {
     small_gpt.device                = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_does_not_depend_on_the_pipeline),
@@ -213,5 +214,6 @@ int main(void) {
         cmocka_unit_test(bad_devices_are_refused),
         cmocka_unit_test(an_index_outside_its_table_is_reported_with_its_micro_batch),
     };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,9 +37,9 @@ part() {
     add_row "$name" "$1" "$time"
 }
 
-# bench NAME SECONDS PROGRAM: what it prints becomes a chapter of the record.
+# bench NAME SECONDS PROGRAM OPTION...: what it prints becomes a chapter of the record.
 bench() {
-    part "bench: $1" "$2" "$3" ${quick:+--quick}
+    part "bench: $1" "$2" "${@:3}" ${quick:+--quick}
     grep -q '^# ' "$work/said" && { echo; cat "$work/said"; } >>"$work/bench"
     write_record
 }
@@ -119,12 +119,14 @@ run() {
     : >"$log" && : >"$record" || refuse "no record can be written into ${OUT:-$folder}"
 
     part contract 25 "$folder/bin/test_device_contract" cuda
-    part operations 40 "$folder/bin/test_operations" cuda
+    part operations 30 "$folder/bin/test_operations" cuda ${quick:+"updates*"}
+    part "operations, bf16" 30 "$folder/bin/test_operations" cuda bf16 ${quick:+"linear*"}
     bench operations 60 "$folder/bin/gpu_operations"
-    part training 60 "$folder/bin/test_gpu_training"
+    part training 60 "$folder/bin/test_gpu_training" ${quick:+"ranks*"}
     part "1, 2, 4 ranks" 50 bash "$folder/gpu/ranks.sh" "$folder" "${model[@]}"
     try_nccl "${small[@]:1}"
-    bench training 150 "$folder/bin/gpu_train"
+    bench training 120 "$folder/bin/gpu_train"
+    bench "larger models" 110 "$folder/bin/gpu_train" --larger
     sanitize # last: what is not over in time has not failed
     echo "record: $record"
     return $failed
