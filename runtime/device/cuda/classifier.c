@@ -10,7 +10,7 @@
 #include "runtime/device/cuda/cuda.h"
 
 /* Rows of logits, each of which begins at a multiple of 32 bytes. Where the precision is bf16 their
- * gradients, which take their place, are bf16, and leave the second half of a row free. */
+ * gradients, which are written over them, are bf16, and leave the second half of a row free. */
 typedef struct slab {
     const sluice_classifier *args;
     sluice_precision precision;
