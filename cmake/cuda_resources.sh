@@ -4,7 +4,8 @@
 # spilling, or for an array on the stack; and if a kernel takes more than the table in docs/gpu.md allows.
 #
 # What passes on every architecture is noted in SOURCE/cmake/cuda_resources.stamp, which is committed: a digest of the
-# kernels, their table and the version of nvcc. With --brief, and if that is what is there, one architecture stands for all.
+# kernels, their table and the version of nvcc. With --brief, and if that is what is there, nothing is compiled again: the
+# build has done so, for every architecture and with warnings as errors. With SLUICE_LONG=1 one architecture stands for all.
 set -u -o pipefail
 nvcc=$1 source=$2 build=$3
 stamp=$source/cmake/cuda_resources.stamp
@@ -19,7 +20,9 @@ now() {
 all=(80 90 100 120)
 if [ "${4-}" = --brief ] && [ "$(now)" = "$(cat "$stamp" 2>/dev/null)" ]; then
     all=(90)
-    echo "the kernels and nvcc are those of ${stamp##*/}, which passed on every architecture: here sm_90 alone"
+    same="the kernels, their table and nvcc are those of ${stamp##*/}, which passed on every architecture"
+    [ -n "${SLUICE_LONG-}" ] || { echo "$same"; exit 0; }
+    echo "$same: here sm_90 alone"
 elif [ "${4-}" = --brief ]; then
     echo "the kernels or nvcc are not those of ${stamp##*/}: every architecture; build the target cuda_resources and commit it"
 fi

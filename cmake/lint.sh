@@ -2,7 +2,8 @@
 # lint.sh BUILD: what the target `lint` runs, a line for each part and its time, and findings. Fails if there are any.
 # What was found good is noted in BUILD/lint, by the content of everything that the outcome depends on, and not
 # checked again; remove that folder to check everything.
-# The static analyzer follows SLUICE_LINT_NODES states of a function. Its own limit, 225000, takes minutes more.
+# The static analyzer follows SLUICE_LINT_NODES states of a function, of tests only where that is given: what it looks for
+# there, runs with the sanitizers find. Its own limit, 225000, takes minutes more.
 set -u -o pipefail
 build=$1
 for tool in "$SLUICE_CLANG_TIDY" "$SLUICE_CPPCHECK" "$SLUICE_CLANG_FORMAT"; do
@@ -36,12 +37,13 @@ digest() { # digest COMMAND: a compiler, its options, -o FILE -c FILE
 }
 
 tidy() { # tidy "FILE<tab>COMMAND": prints only findings
-    local file=${1%%$'\t'*} said key
+    local file=${1%%$'\t'*} said key without=()
+    [[ -z $deep && $file == */tests/* ]] && without=(--checks='-clang-analyzer-*')
     key=$(digest "${1#*$'\t'}") || key=
     [ -n "$key" ] && [ -e "$notes/tidy/$key" ] && return
     echo . >>"$notes/checked"
     if said=$("$SLUICE_CLANG_TIDY" -p "$build" --quiet --extra-arg={-Xclang,-analyzer-config,-Xclang,max-nodes="$nodes"} \
-        "$file" 2>&1); then
+        "${without[@]}" "$file" 2>&1); then
         [ -z "$key" ] || : >"$notes/tidy/$key"
         return
     fi
@@ -50,7 +52,8 @@ tidy() { # tidy "FILE<tab>COMMAND": prints only findings
 }
 export -f tidy digest
 nodes=${SLUICE_LINT_NODES:-30000}
-export build notes nodes
+deep=${SLUICE_LINT_NODES-}
+export build notes nodes deep
 
 # "FILE<tab>COMMAND" of each C file, the first of several commands.
 commands=$(awk -F'": "' '/^ *"command": / { command = $2; sub(/",?$/, "", command); gsub(/\\"/, "\"", command); gsub(/\\\\/, "\\", command) }
@@ -58,7 +61,7 @@ commands=$(awk -F'": "' '/^ *"command": / { command = $2; sub(/",?$/, "", comman
     "$build/compile_commands.json" | sort)
 count=$(grep -c . <<<"$commands")
 [ "$count" -gt 0 ] || { echo "lint finds no C file in $build/compile_commands.json" >&2; exit 1; }
-{ "$SLUICE_CLANG_TIDY" --version; echo "$nodes"; cat .clang-tidy tests/.clang-tidy runtime/device/cpu/.clang-tidy; } >"$notes/tool"
+{ "$SLUICE_CLANG_TIDY" --version; echo "$nodes $deep"; cat .clang-tidy tests/.clang-tidy runtime/device/cpu/.clang-tidy; } >"$notes/tool"
 : >"$notes/checked"
 begin "clang-tidy over $count files, $(nproc) at a time"
 (

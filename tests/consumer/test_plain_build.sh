@@ -31,11 +31,12 @@ configure debug -DCMAKE_BUILD_TYPE=Debug
 grep -q '^CMAKE_BUILD_TYPE:.*=Debug$' debug/CMakeCache.txt || complain "the kind of build that is given is not taken"
 
 # ---- one library, as BUILD_SHARED_LIBS says; the command and a program are linked with it ----
+# Both in one folder: they are made of the same objects, which are compiled once.
 
 built() { # built FOLDER ON|OFF WANTED OTHER: built and installed, with the library WANTED and without OTHER
-    configure "$1" -DBUILD_SHARED_LIBS="$2" -DCMAKE_C_FLAGS_RELEASE=-O0 -DSLUICE_BLAS=plain
-    cmake --build "$1" -j "$(nproc)" >"$1.txt" 2>&1 || complain "$1: $(tail -5 "$1.txt")"
-    cmake --install "$1" --prefix "$odd/$1 there" >"$1.txt" 2>&1 || complain "$1: $(tail -5 "$1.txt")"
+    configure built -DBUILD_SHARED_LIBS="$2" -DCMAKE_C_FLAGS_RELEASE=-O0 -DSLUICE_BLAS=plain
+    cmake --build built -j "$(nproc)" >"$1.txt" 2>&1 || complain "$1: $(tail -5 "$1.txt")"
+    cmake --install built --prefix "$odd/$1 there" >"$1.txt" 2>&1 || complain "$1: $(tail -5 "$1.txt")"
     [ -n "$(find "$1 there" -name "$3")" ] || complain "$1: there is no $3"
     [ -z "$(find "$1 there" -name "$4")" ] || complain "$1: there is $(find "$1 there" -name "$4")"
     "$1 there/bin/sluice" --version >/dev/null || complain "$1: the installed command does not run"

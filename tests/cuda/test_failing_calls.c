@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_failing_calls.c -- every call site of CUDA and cuBLAS in the backend, and every kernel
- * launch, fails: at its first use, at its last and between, in each phase of a pipeline. Memory
+ * launch, fails in each phase of a pipeline: at its first use, at its last or between. Memory
  * runs out, too: the GPU's, pinned memory, the host's.
  *
  * The call sites are those of a run without failures, so that a new one is covered automatically; a
@@ -133,13 +133,17 @@ static void run_case(void) {
 
 /* ---- the sweep ---- */
 
-/* If there are few calls all are tried, else the ends (with a sanitizer the first) and about one
- * between. The second step makes the same calls as the first: about one call of each site. */
-static bool is_tried(int phase, int nth, long calls, int few, uint64_t *random) {
-    if (getenv("SLUICE_LONG") || calls <= few) return true;
-    const bool is_end = nth == 1 || (nth == calls && !test_is_sanitized());
-    if (phase != SCENARIO_AGAIN && is_end) return true;
-    return test_random_int(random, 1, (int)calls) == 1;
+/* If there are few calls all are tried, else one: the first, the last or one between, each in
+ * another phase (with a sanitizer of those that it tries). SLUICE_LONG=1: every call. */
+static int only_call(int n, int phase, long calls, uint64_t *random) {
+    switch ((n / 3 + phase / 3) % 3) {
+    case 0:
+        return 1;
+    case 1:
+        return (int)calls;
+    default:
+        return test_random_int(random, 1, (int)calls);
+    }
 }
 
 /* In one phase of so many. */
@@ -149,8 +153,10 @@ static int try_site(const census_site *at, int one_in, int code, int few, uint64
     for (int phase = 0; phase < SCENARIO_END; phase++) {
         if ((n + phase) % one_in != 0) continue;
         const long calls = census_calls(at, phase);
+        const bool all   = getenv("SLUICE_LONG") || calls <= few;
+        const int only   = all ? 0 : only_call(n, phase, calls, random);
         for (int nth = 1; nth <= calls; nth++) {
-            if (!is_tried(phase, nth, calls, few, random)) continue;
+            if (!all && nth != only) continue;
             injected.site  = &at->site;
             injected.phase = (scenario_phase)phase;
             injected.nth   = nth;

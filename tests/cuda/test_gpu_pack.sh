@@ -85,9 +85,12 @@ says 2 "parts that do not begin in time are listed as not run" bash "$gpu" --wal
 # ---- the plug-in for GPUs ----
 
 if [ -n "$has_nvcc" ]; then
-    says 0 "there: bash real/gpu.sh --run" bash "$gpu" --pack real --arch 90
+    # From this build; SLUICE_LONG=1: from one of its own, which takes minutes.
+    own=(--arch 90)
+    [ -n "${SLUICE_LONG-}" ] || own=(--from "$build")
+    says 0 "there: bash real/gpu.sh --run" bash "$gpu" --pack real "${own[@]}"
     looks_right real
-    grep -q "packed .* for sm_90 with CUDA " real/about || complain "it is about: $(cat real/about)"
+    grep -q "packed .* for \(sm_[0-9]*, \)*sm_[0-9]* with CUDA " real/about || complain "it is about: $(cat real/about)"
     ls real/lib/libcu* 2>/dev/null && complain "CUDA's own libraries are packed"
     needed=$(head -1 real/needs)
     [[ $needed = libcublas*.so.* ]] || complain "the plug-in needs no cuBLAS, only: $(cat real/needs)"

@@ -12,6 +12,8 @@ unset SLUICE_PLUGIN_PATH
 export SLUICE_NCCL_LIBRARY=$nccl_library # a sanitizer's dlopen() looks elsewhere
 seq 1 600 >text.txt
 train=(train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 -m 4)
+tiny_gpt >tiny.json
+tiny=(train --data text.txt --model tiny.json --steps 2 --seq 16 --batch 4 -m 4)
 
 # ---- no plug-in, none that loads, none that fits ----
 
@@ -54,9 +56,9 @@ refuse 2 "--precision is 'fp8'; choose one of: fp32, tf32, bf16" "${train[@]}" -
 refuse 1 "device cpu does not compute in tf32; it computes in: fp32, bf16" "${train[@]}" -p 1 --precision tf32
 refuse 2 "there is no cuda:7: this machine has 2 cuda devices" "${train[@]}" --device cuda:7
 EMU_MEMORY_MIB=600 refuse 1 "ranks 0 to 1 on cuda:0 need 4.15 MiB and a reserve of 608.00 MiB, and it has 600.00 MiB available; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda
-EMU_DRIVER=0 "$command" "${train[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
+EMU_DRIVER=0 "$command" "${tiny[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
 has auto.txt "(cpu, "
-EMU_MAJOR=7 "$command" "${train[@]}" --device auto --out old >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
+EMU_MAJOR=7 "$command" "${tiny[@]}" --device auto --out old >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
 has auto.txt "(cpu, "
 
 refuse 2 "--transport is 'mpi'; choose one of: auto, local, host, nccl" "${train[@]}" --transport mpi
@@ -76,7 +78,7 @@ if [ -n "$nccl_library" ]; then
     printf '%s\n' 0F0,0F1,0SEND_F0,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1 1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1 >first.csv
     refuse 1 "deadlock: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue; it may run with a queue for each channel: --transport local" \
         train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 --schedule first.csv "${nccl[@]}"
-    "$command" train --data text.txt --model gpt-nano --steps 1 --seq 16 --batch 4 --schedule first.csv --device cuda -p 2 --out first >first.txt 2>&1 ||
+    "$command" train --data text.txt --model tiny.json --steps 1 --seq 16 --batch 4 --schedule first.csv --device cuda -p 2 --out first >first.txt 2>&1 ||
         complain "over links: $(cat first.txt)"
     "$command" "${train[@]}" "${nccl[@]}" --explain-memory >memory.txt || complain "--explain-memory with NCCL: $?"
 else
@@ -88,7 +90,7 @@ fi
 run() { # run NAME OPTION...
     local name=$1
     shift
-    "$command" "${train[@]}" --out "$name" "$@" >"$name.txt" 2>&1 || complain "$name: $(cat "$name.txt")"
+    "$command" "${tiny[@]}" --out "$name" "$@" >"$name.txt" 2>&1 || complain "$name: $(cat "$name.txt")"
 }
 run one --device cuda:0 -p 1
 run two --device cuda -p 2
@@ -115,7 +117,7 @@ has apart.txt "cuda:0 and cuda:1 do not reach each other's memory$then"
 has wrong.txt "$both arrives changed$then"
 # any_rank TEXT OPTION...: refused with TEXT by whichever rank meets the other.
 any_rank() {
-    "$command" "${train[@]}" -p 2 "${@:2}" >any.txt 2>&1 && complain "not refused: $1"
+    "$command" "${tiny[@]}" -p 2 "${@:2}" >any.txt 2>&1 && complain "not refused: $1"
     has any.txt "$1"
 }
 EMU_PEERS=hang any_rank "$both has not arrived after 10 s; use --transport host, or one of them alone" --device cuda

@@ -5,7 +5,8 @@
 cd "$work" || exit 1
 seq 1 600 >text.txt
 seq 2 601 >other.txt
-little=(--model gpt-nano --seq 16 --batch 5 -m 3 --threads 1 --steps 12 --eval-every 3 --dropout 0.1)
+tiny_gpt >tiny.json
+little=(--model tiny.json --seq 16 --batch 5 -m 3 --threads 1 --steps 12 --eval-every 3 --dropout 0.1)
 
 train() { succeed train "${little[@]}" "$@"; }
 # same DIR WHAT: the last line that was printed, and DIR's log but for times, are those of the whole run.
@@ -69,7 +70,7 @@ back resumed 10
 train text.txt --quiet --resume resumed/saves/step-00000002/ # it plans by itself
 same resumed "a run from a named save"
 back resumed 10 # a run that goes on has replaced the later ones
-train text.txt --ranks 4 --quiet --shard-size 200000 --resume resumed/saves/step-00000006 --out elsewhere
+train text.txt --ranks 4 --quiet --shard-size 20000 --resume resumed/saves/step-00000006 --out elsewhere
 cmp -s stdout.txt weights.txt || complain "with --out elsewhere it ends with '$(cat stdout.txt)'"
 [ -e elsewhere/model.safetensors.index.json ] || complain "--shard-size writes no index: $(ls elsewhere)"
 train text.txt --ranks 1 --quiet --resume elsewhere
@@ -80,7 +81,7 @@ train text.txt --ranks 1 --quiet --resume elsewhere
 back resumed 6
 succeed train text.txt --threads 1 --eval-every 3 --quiet --resume resumed
 same resumed "a run that is resumed by --resume alone"
-sgd=(text.txt --model gpt-nano --seq 16 --threads 1 --ranks 2 --steps 4 --lr 0.05 --optimizer sgd --momentum 0.5 --decay none --dropout 0.12345678 --quiet)
+sgd=(text.txt --model tiny.json --seq 16 --threads 1 --ranks 2 --steps 4 --lr 0.05 --optimizer sgd --momentum 0.5 --decay none --dropout 0.12345678 --quiet)
 "$command" train "${sgd[@]}" --save-every 2 --out plain >weights_of_sgd.txt 2>stderr.txt || complain "sgd with saves exits with $?"
 rm -r plain/saves/step-00000004 plain/state.json
 succeed train text.txt --ranks 1 --quiet --resume plain
