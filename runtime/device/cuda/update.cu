@@ -24,11 +24,10 @@ __device__ inline const sluice__cuda_tensor *tensor_of_block(const sluice__cuda_
     return tensors + low;
 }
 
-/* Layers read the working copy where there is one, whose elements are T. */
-template <class T>
-__device__ inline void store(const sluice__cuda_tensor &t, int64_t i, float value) {
-    t.master[i] = value;
-    if (t.working) elements<T>(t.working)[i] = value;
+/* Layers read the working copy where there is one. */
+template <class T> __device__ inline void store(float *master, T *working, int64_t i, float value) {
+    master[i] = value;
+    if (working) working[i] = value;
 }
 
 template <class T> __global__ void copy_elements(T *to, const float *from, int64_t count) {
@@ -41,14 +40,16 @@ __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
     const int64_t first         = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
     const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
-    const float keep            = f.keep[t.decays];
+    const float keep            = t.decays ? f.keep[1] : f.keep[0];
+    T *const working            = elements<T>(t.working);
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
         const float g  = t.gradient[i] * f.gradient;
         const float m  = f.beta1 * t.states[0][i] + (1 - f.beta1) * g;
         const float v  = f.beta2 * t.states[1][i] + (1 - f.beta2) * g * g;
         t.states[0][i] = m;
         t.states[1][i] = v;
-        store<T>(t, i, keep * t.master[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon));
+        store(t.master, working, i,
+              keep * t.master[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon));
     }
 }
 
@@ -59,14 +60,15 @@ __global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, const sl
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
     const int64_t first         = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
     const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
-    const float keep            = f.keep[t.decays];
+    const float keep            = t.decays ? f.keep[1] : f.keep[0];
+    T *const working            = elements<T>(t.working);
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
         float slope = t.gradient[i];
         if (MOVES) {
             slope          = (starts ? 0 : f.momentum * t.states[0][i]) + f.gradient * slope;
             t.states[0][i] = slope;
         }
-        store<T>(t, i, keep * t.master[i] - f.rate * slope);
+        store(t.master, working, i, keep * t.master[i] - f.rate * slope);
     }
 }
 
