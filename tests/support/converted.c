@@ -20,21 +20,25 @@ void tensors_release(void *block) {
     give(block);
 }
 
+enum { ALIGNED = 16 }; /* where arrays begin, in a block; kernels may require it */
+
 /* The same tensor given twice (y == residual) gets one array; else the next of the block. */
 static void *find_array(const converted_tensor *list, const converted_tensor *of, char **next,
                         sluice_type to, sluice_type from) {
     for (const converted_tensor *t = list; t < of; t++)
         if (t->given == of->given) return t->converted;
-    void *const array = *next;
-    *next += (size_t)of->count * sluice_type_bytes(to);
+    void *const array  = *next;
+    const size_t bytes = (size_t)of->count * sluice_type_bytes(to);
+    *next += (bytes + ALIGNED - 1) / ALIGNED * ALIGNED;
     sluice__convert(array, to, of->given, from, of->count);
     return array;
 }
 
 void *tensors_convert(converted_tensor *list, int count, sluice_type to, sluice_type from) {
-    size_t elements = 1;
-    for (int k = 0; k < count; k++) elements += (size_t)list[k].count;
-    char *const block = take(elements * sluice_type_bytes(to)), *next = block;
+    size_t bytes = ALIGNED;
+    for (int k = 0; k < count; k++)
+        bytes += (size_t)list[k].count * sluice_type_bytes(to) + ALIGNED;
+    char *const block = take(bytes), *next = block;
     if (!block) {
         (void)sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensors");
         return NULL;

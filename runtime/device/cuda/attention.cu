@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attention.cu -- bound by reads of shared memory: causal attention with an online softmax.
+ * attention.cu -- bound by reads of shared memory: causal attention with an online softmax, where
+ * attention_mma.cu does not do it.
  *
  * Scores exist for (a warp's queries, 32 keys) at a time. Each query has a running maximum and sum;
  * what was added up under a smaller maximum is scaled down when a larger one appears.
@@ -111,6 +112,8 @@ cudaError_t sluice__prepare_attention(void) {
 cudaError_t sluice__launch_attention(const sluice_attention *args, sluice_type type,
                                      cudaStream_t stream) {
     if (args->samples == 0 || args->length == 0 || args->heads == 0) return cudaSuccess;
+    if (fits_tensor_cores(args->head_width, type, args->qkv, args->out, nullptr))
+        return sluice__launch_attention_mma(args, stream);
     return for_type(type, [=](auto element) {
         using T = decltype(element);
         if (args->head_width <= 32) return launch<T, 1>(args, stream);

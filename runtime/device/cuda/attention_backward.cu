@@ -190,20 +190,23 @@ __global__ void __launch_bounds__(THREADS, 2)
     store_rows<R, S::own>(to + h.v, h.in_stride, dv, one, first, args.length, args.head_width);
 }
 
+template <class T>
+cudaError_t launch_delta(const sluice_attention_backward *args, cudaStream_t stream) {
+    const int64_t rows    = args->samples * args->heads * args->length;
+    const unsigned blocks = static_cast<unsigned>((rows + WARPS - 1) / WARPS);
+    return SLUICE__LAUNCH(make_delta<T>, blocks, THREADS, 0, stream, *args,
+                          static_cast<float *>(args->scratch), rows);
+}
+
 template <class T, int R>
 cudaError_t launch(const sluice_attention_backward *args, cudaStream_t stream) {
-    const float scale      = 1.0f / sqrtf(static_cast<float>(args->head_width));
-    float *const delta     = static_cast<float *>(args->scratch);
-    const draw d           = draw_of(args->dropout);
-    const int64_t rows     = args->samples * args->heads * args->length;
-    const unsigned queries = blocks_of(args->samples, args->heads, args->length, shape<R>::owned);
+    const float scale        = 1.0f / sqrtf(static_cast<float>(args->head_width));
+    const float *const delta = static_cast<const float *>(args->scratch);
+    const draw d             = draw_of(args->dropout);
+    const unsigned queries   = blocks_of(args->samples, args->heads, args->length, shape<R>::owned);
     const unsigned keys = blocks_of(args->samples, args->kv_heads, args->length, shape<R>::owned);
-    const unsigned of_delta = static_cast<unsigned>((rows + WARPS - 1) / WARPS);
-    cudaError_t error =
-        SLUICE__LAUNCH(make_delta<T>, of_delta, THREADS, 0, stream, *args, delta, rows);
-    if (error != cudaSuccess) return error;
-    error = SLUICE__LAUNCH((gradient_of_queries<T, R>), queries, THREADS, shape<R>::bytes, stream,
-                           *args, delta, scale, d);
+    const cudaError_t error = SLUICE__LAUNCH((gradient_of_queries<T, R>), queries, THREADS,
+                                             shape<R>::bytes, stream, *args, delta, scale, d);
     if (error != cudaSuccess) return error;
     return SLUICE__LAUNCH((gradient_of_keys<T, R>), keys, THREADS, shape<R>::bytes, stream, *args,
                           delta, scale, d);
@@ -232,7 +235,12 @@ cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *a
                                               sluice_type type, cudaStream_t stream) {
     if (args->samples == 0 || args->length == 0 || args->heads == 0) return cudaSuccess;
     return for_type(type, [=](auto element) {
-        using T = decltype(element);
+        using T                 = decltype(element);
+        const cudaError_t error = launch_delta<T>(args, stream);
+        if (error != cudaSuccess) return error;
+        if (fits_tensor_cores(args->head_width, type, args->qkv, args->dout, args->dqkv))
+            return sluice__launch_attention_mma_backward(
+                args, static_cast<const float *>(args->scratch), stream);
         if (args->head_width <= 32) return launch<T, 1>(args, stream);
         if (args->head_width <= 64) return launch<T, 2>(args, stream);
         if (args->head_width <= 128) return launch<T, 4>(args, stream);

@@ -20,7 +20,9 @@ static sluice_status set_up(sluice_device *device) {
                             "asking for priorities"));
     device->workspace = (size_t)(number >= 90 ? 32 : 4) << 20;
     SLUICE__TRY(sluice__cuda_status(sluice__prepare_attention(), "preparing attention"));
-    return sluice__cuda_status(sluice__prepare_attention_backward(), "preparing attention");
+    SLUICE__TRY(sluice__cuda_status(sluice__prepare_attention_backward(), "preparing attention"));
+    SLUICE__TRY(sluice__cuda_status(sluice__prepare_attention_mma(), "preparing attention"));
+    return sluice__cuda_status(sluice__prepare_attention_mma_backward(), "preparing attention");
 }
 
 /* Compute threads are the GPU's. */

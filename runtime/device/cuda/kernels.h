@@ -72,6 +72,8 @@ typedef struct sluice__cuda_rotary_table {
 /* ---- once per device, before anything is launched there ---- */
 cudaError_t sluice__prepare_attention(void);
 cudaError_t sluice__prepare_attention_backward(void);
+cudaError_t sluice__prepare_attention_mma(void);
+cudaError_t sluice__prepare_attention_mma_backward(void);
 
 /* ---- epilogues of products ---- */
 /* y += bias (columns), gelu = gelu(y), each where given. */
@@ -99,6 +101,11 @@ cudaError_t sluice__launch_attention(const sluice_attention *args, sluice_type t
                                      cudaStream_t stream);
 cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
                                               sluice_type type, cudaStream_t stream);
+/* On tensor cores: bf16, heads of 64 or 128, tensors at multiples of 16 bytes, something to do.
+ * delta (samples, heads, length): the sums over a row of dout * out. */
+cudaError_t sluice__launch_attention_mma(const sluice_attention *args, cudaStream_t stream);
+cudaError_t sluice__launch_attention_mma_backward(const sluice_attention_backward *args,
+                                                  const float *delta, cudaStream_t stream);
 cudaError_t sluice__launch_head_norm(const sluice_head_norm *args, sluice_type type,
                                      cudaStream_t stream);
 /* In place of args->dqkv, which the columns' sums read before. */

@@ -11,47 +11,9 @@
 #ifndef SLUICE_DEVICE_CUDA_TILE_CUH
 #define SLUICE_DEVICE_CUDA_TILE_CUH
 
-#include "runtime/device/cuda/lanes.cuh"
-#include "sluice/device.h"
+#include "runtime/device/cuda/heads.cuh"
 
 enum { WARPS = 4, THREADS = WARPS * LANES, TILE = 32 };
-
-/* One query head of one sample, with the key and value head that it shares with others. */
-struct head {
-    int64_t sample, number;     /* of the head in its sample */
-    int64_t q, k, v, in_stride; /* offsets in qkv and dqkv */
-    int64_t out, out_stride;    /* of out and dout */
-    int64_t rows;               /* offset of the head's lse and delta */
-};
-
-/* Query head `number` of a sample. `Arguments`: of attention or its gradient. */
-template <class Arguments>
-__device__ inline head head_at(const Arguments &args, int64_t sample, int64_t number) {
-    const int64_t width = args.head_width, all = args.heads * width, keys = args.kv_heads * width;
-    const int64_t kv = number / (args.heads / args.kv_heads);
-    head h           = {};
-    h.sample         = sample;
-    h.number         = number;
-    h.in_stride      = all + 2 * keys;
-    h.q              = sample * args.length * h.in_stride + number * width;
-    h.k              = sample * args.length * h.in_stride + all + kv * width;
-    h.v              = h.k + keys;
-    h.out_stride     = all;
-    h.out            = sample * args.length * all + number * width;
-    h.rows           = (sample * args.heads + number) * args.length;
-    return h;
-}
-
-/* What this block works on: a number among the heads of all samples, and the row of it that the
- * block owns first. */
-struct share {
-    int64_t head, first;
-};
-
-__device__ inline share share_of_block(int64_t length, int owned) {
-    const int64_t blocks = (length + owned - 1) / owned;
-    return {blockIdx.x / blocks, blockIdx.x % blocks * owned};
-}
 
 /* to (count, pitch) = rows first .. first + count - 1 of `from`; zeros past `length` and `width`.
  */
@@ -63,12 +25,6 @@ __device__ inline void load_rows(float *to, int pitch, int count, const T *from,
         const bool there  = first + i < length && j < width;
         to[i * pitch + j] = there ? static_cast<float>(from[(first + i) * stride + j]) : 0;
     }
-}
-
-/* Index of a probability among the elements that dropout draws for. */
-__device__ inline int64_t probability_of(const head &h, int64_t length, int64_t query,
-                                         int64_t key) {
-    return (h.number * length + query) * ((length + 3) / 4 * 4) + key;
 }
 
 /* sums[i][r] += weights (OWN, TILE) times the tile's columns of this lane. */
@@ -95,17 +51,6 @@ __device__ inline void store_rows(T *to, int64_t stride, const float (&sums)[OWN
             const int64_t j = lane_number() + LANES * r;
             if (j < width) to[(first + i) * stride + j] = sums[i][r] * by[i];
         }
-}
-
-/* More than 48 KiB of shared memory must be requested. */
-template <class Kernel> static inline cudaError_t ask_for_shared(Kernel *kernel, size_t bytes) {
-    return cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
-                                cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                static_cast<int>(bytes));
-}
-
-static inline unsigned blocks_of(int64_t samples, int64_t heads, int64_t length, int owned) {
-    return static_cast<unsigned>(samples * heads * ((length + owned - 1) / owned));
 }
 
 #endif

@@ -48,6 +48,9 @@ void emu_barrier(const char *file, int line);
 int emu_barrier_count(int predicate, const char *file,
                       int line); /* number of the block's threads that say yes */
 uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *file, int line);
+/* What each lane of the warp left, which must be whole. */
+void emu_exchange(uint64_t of_lanes[32], uint64_t value, const char *file, int line);
+void emu_misuse(const char *what, const char *file, int line);
 unsigned emu_ballot(unsigned mask, int predicate, const char *file, int line);
 void emu_warp_barrier(unsigned mask, const char *file, int line);
 void *emu_shared(size_t bytes, const void *key, const char *name);

@@ -104,7 +104,60 @@ struct emu_here {
         return read(mask, value, me() >= first + by ? me() - by : me());
     }
 
+    /* ---- tensor cores: the layout of PTX's mma.m16n8k16 and ldmatrix ---- */
+
+    void mma(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) const {
+        uint64_t upper[32], lower[32], right[32]; /* of each lane: rows 0 to 7 and 8 to 15 of a */
+        emu_exchange(upper, a[0] | static_cast<uint64_t>(a[2]) << 32, file, line);
+        emu_exchange(lower, a[1] | static_cast<uint64_t>(a[3]) << 32, file, line);
+        emu_exchange(right, b0 | static_cast<uint64_t>(b1) << 32, file, line);
+        for (unsigned e = 0; e < 4; e++) {
+            const unsigned row = me() / 4, column = me() % 4 * 2 + e % 2;
+            const uint64_t *const left = e < 2 ? upper : lower;
+            for (unsigned k = 0; k < 16; k++)
+                c[e] += half_of(left[4 * row + k % 8 / 2], k) *
+                        half_of(right[4 * column + k % 8 / 2], k);
+        }
+    }
+
+    void load_matrices(unsigned (&out)[4], const void *row) const {
+        uint64_t rows[32];
+        meet_rows(rows, row);
+        for (unsigned i = 0; i < 4; i++)
+            out[i] = element(rows[8 * i + me() / 4], me() % 4 * 2) |
+                     element(rows[8 * i + me() / 4], me() % 4 * 2 + 1) << 16;
+    }
+
+    void load_transposed(unsigned (&out)[4], const void *row) const {
+        uint64_t rows[32];
+        meet_rows(rows, row);
+        for (unsigned i = 0; i < 4; i++)
+            out[i] = element(rows[8 * i + me() % 4 * 2], me() / 4) |
+                     element(rows[8 * i + me() % 4 * 2 + 1], me() / 4) << 16;
+    }
+
   private:
+    /* Column k of a row of 16 that four lanes have in pairs: the pairs of columns 0 to 7 first. */
+    static float half_of(uint64_t pairs, unsigned k) {
+        const unsigned bits = static_cast<unsigned>(pairs >> (32 * (k / 8) + 16 * (k % 2))) << 16;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        return value;
+    }
+
+    void meet_rows(uint64_t (&rows)[32], const void *row) const {
+        emu_exchange(rows, reinterpret_cast<uint64_t>(row), file, line);
+        if (reinterpret_cast<uint64_t>(row) % 16 != 0)
+            emu_misuse("a row of a matrix for tensor cores is not at a multiple of 16 bytes", file,
+                       line);
+    }
+
+    static unsigned element(uint64_t row, unsigned column) {
+        uint16_t bits;
+        memcpy(&bits, reinterpret_cast<const char *>(row) + 2 * column, sizeof bits);
+        return bits;
+    }
+
     static unsigned me() {
         return EMU_THREAD->number % warpSize;
     }

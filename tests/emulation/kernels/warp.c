@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * warp.c -- the one place where the lanes of a warp meet: shuffles, votes and __syncwarp.
+ * warp.c -- the one place where the lanes of a warp meet: shuffles, votes, __syncwarp, tensor
+ * cores.
  *
  * __syncwarp orders the memory accesses of the lanes in its mask. Shuffles and votes exchange
  * values and imply no memory barrier: after a shuffle a lane may not read what another wrote before
@@ -79,6 +80,16 @@ uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *f
         emu__kernel_report("%s:%d: a shuffle reads lane %u, which is not in the mask 0x%x", file,
                            line, from, mask);
     return values[from];
+}
+
+void emu_exchange(uint64_t of_lanes[EMU__LANES], uint64_t value, const char *file, int line) {
+    memcpy(of_lanes, meet(~0U, value, false, file, line), EMU__LANES * sizeof *of_lanes);
+    if (emu__this_thread()->mask != ~0U)
+        emu__kernel_report("%s:%d: a warp that is not whole uses tensor cores", file, line);
+}
+
+void emu_misuse(const char *what, const char *file, int line) {
+    emu__kernel_report("%s:%d: %s", file, line, what);
 }
 
 unsigned emu_ballot(unsigned mask, int predicate, const char *file, int line) {
