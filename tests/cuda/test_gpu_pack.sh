@@ -54,7 +54,7 @@ record=$(ls records/*.md)
 for part in contract operations "operations, bf16" training "1, 2, 4 ranks" "NCCL, one GPU" "bench: operations" "bench: training" "bench: larger models" {memcheck,racecheck,synccheck}", "{training,operations}; do
     has "$record" "| $part | passed |"
 done
-for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Operations on a GPU" "### a tiny Llama, tf32" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done
+for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Operations on a GPU" "### a tiny Llama, tf32" "## Training on a GPU" "| tf32 | 4 |" "| bf16 | 4 |" "## Training larger models on a GPU"; do has "$record" "$text"; done
 for text in threads_synchronize_by_events updates_agree ranks_share_gpus_as_requested \
     "gpt-nano, tf32, K = 4: weights " "sanitizer: --tool racecheck --error-exitcode 9"; do has "${record%.md}.log" "$text"; done
 

@@ -55,7 +55,7 @@ sanitize() {
             continue
         fi
         part "$tool, training" 30 "$sanitizer" --tool $tool --error-exitcode 9 --report-api-errors no "$folder/bin/sluice" train \
-            --data "$folder/gpu" "${small[@]}" --device cuda:0 -p 2 --ranks-per-device 2 --out "$work/out" --overwrite
+            --data "$folder/gpu" "${small[@]}" --device cuda:0 -p 2 --ranks-per-device 2 --precision bf16 --out "$work/out" --overwrite
         part "$tool, operations" 35 "$sanitizer" --tool $tool --error-exitcode 9 --report-api-errors no "$folder/bin/test_operations" cuda
     done
 }

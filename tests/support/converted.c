@@ -20,7 +20,9 @@ void tensors_release(void *block) {
     give(block);
 }
 
-enum { ALIGNED = 16 }; /* where arrays begin, in a block; kernels may require it */
+/* Where arrays begin in a block, or an element behind that; some kernels are for such ones alone.
+ */
+enum { ALIGNED = 16 };
 
 /* The same tensor given twice (y == residual) gets one array; else the next of the block. */
 static void *find_array(const converted_tensor *list, const converted_tensor *of, char **next,
@@ -35,14 +37,15 @@ static void *find_array(const converted_tensor *list, const converted_tensor *of
 }
 
 void *tensors_convert(converted_tensor *list, int count, sluice_type to, sluice_type from) {
-    size_t bytes = ALIGNED;
-    for (int k = 0; k < count; k++)
-        bytes += (size_t)list[k].count * sluice_type_bytes(to) + ALIGNED;
-    char *const block = take(bytes), *next = block;
+    const size_t element = sluice_type_bytes(to);
+    size_t elements      = 0;
+    for (int k = 0; k < count; k++) elements += (size_t)list[k].count;
+    char *const block = take(elements * element + (size_t)(count + 1) * ALIGNED), *next = block;
     if (!block) {
         (void)sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensors");
         return NULL;
     }
+    if (elements % 2 != 0) next += element; /* an operation takes any address */
     for (converted_tensor *t = list; t < list + count; t++) {
         memcpy(&t->given, t->field, sizeof t->given);
         if (!t->given) continue;

@@ -21,7 +21,7 @@ typedef struct shape {
     int64_t a_stride, b_stride, c_stride;
     uint32_t a_alignment, b_alignment, c_alignment, added_alignment; /* of addresses, in bytes */
     uint16_t precision, type, c_type;
-    uint8_t has_bias, is_in_place; /* what is added is c */
+    uint8_t may_add_bias, is_in_place; /* what is added is c */
     uint8_t transpose_a, transpose_b, unused[6];
 } shape;
 _Static_assert(sizeof(shape) == 80, "a shape has padding");
@@ -29,7 +29,8 @@ _Static_assert(sizeof(shape) == 80, "a shape has padding");
 struct sluice__cuda_algorithm {
     shape of;
     cublasLtMatmulAlgo_t algorithm;
-    bool adds_bias; /* in the product; else a kernel does it afterwards */
+    bool adds_bias;    /* in the product; else a kernel does it afterwards */
+    bool copies_added; /* into c before the product, which then is in place */
 };
 
 /* More shapes than this evict each other, which costs time: the choice for a shape is always the
@@ -104,12 +105,9 @@ static uint32_t alignment_of(const void *address) {
     return (uint32_t)(bits & (~bits + 1));
 }
 
-static uint32_t min_alignment(const void *a, const void *b) {
-    const uint32_t of_a = alignment_of(a), of_b = alignment_of(b);
-    return of_a < of_b ? of_a : of_b;
-}
+/* cuBLAS is told no alignment of a bias. Other projects have seen faults below this one. */
+enum { BIAS_ALIGNMENT = 16 };
 
-/* An epilogue reads a bias as it writes c. */
 static shape shape_of(const sluice__cuda_product *p) {
     return (shape){.rows            = p->rows,
                    .columns         = p->columns,
@@ -119,12 +117,12 @@ static shape shape_of(const sluice__cuda_product *p) {
                    .c_stride        = p->c_stride,
                    .a_alignment     = alignment_of(p->a),
                    .b_alignment     = alignment_of(p->b),
-                   .c_alignment     = min_alignment(p->c, p->bias),
+                   .c_alignment     = alignment_of(p->c),
                    .added_alignment = alignment_of(p->added),
                    .precision       = (uint16_t)p->precision,
                    .type            = (uint16_t)p->type,
                    .c_type          = (uint16_t)p->c_type,
-                   .has_bias        = p->bias != NULL,
+                   .may_add_bias    = p->bias && alignment_of(p->bias) >= BIAS_ALIGNMENT,
                    .is_in_place     = p->added == p->c,
                    .transpose_a     = p->transpose_a,
                    .transpose_b     = p->transpose_b};
@@ -190,12 +188,26 @@ static sluice_status search(bool *found, struct sluice__cuda_algorithm *out,
     return SLUICE_OK;
 }
 
+/* What is added is elsewhere: not all algorithms write beside it. */
+static cublasStatus_t look_at_copies(struct sluice__cuda_algorithm *made) {
+    int32_t apart  = 1;
+    size_t written = 0;
+    const cublasStatus_t status =
+        made->of.is_in_place
+            ? CUBLAS_STATUS_SUCCESS
+            : cublasLtMatmulAlgoCapGetAttribute(&made->algorithm,
+                                                CUBLASLT_ALGO_CAP_OUT_OF_PLACE_RESULT_SUPPORT,
+                                                &apart, sizeof apart, &written);
+    made->copies_added = apart == 0;
+    return status;
+}
+
 /* With the bias, if cuBLAS does that for this shape. */
 static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_stream *stream,
                             const sluice__cuda_product *p, const shape *s) {
     struct sluice__cuda_algorithm made = {.of = *s};
     bool found                         = false;
-    for (int bias = p->bias != NULL; bias >= 0 && !found; bias--) {
+    for (int bias = s->may_add_bias; bias >= 0 && !found; bias--) {
         description d;
         made.adds_bias = bias != 0;
         SLUICE__TRY(describe(&d, stream, p, made.adds_bias));
@@ -206,13 +218,15 @@ static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_str
                             "cuBLAS has no algorithm for a product of %" PRId64 " x %" PRId64
                             " x %" PRId64 " that does not split its sums",
                             s->rows, s->inner, s->columns);
+    SLUICE__TRY(sluice__cublas_status(stream, look_at_copies(&made), "choosing an algorithm"));
     *out = made;
     return SLUICE_OK;
 }
 
 /* ---- a stream's cuBLAS ---- */
 
-/* A small product of each type loads the library's code; its operands are cleared first. */
+/* A small product of each type, fp32 and bf16, loads the library's code; its operands are cleared
+ * first. */
 static sluice_status warm_up(sluice_stream *stream) {
     enum { SIDE = 16 };
     static const sluice_precision precisions[] = {SLUICE_PRECISION_FP32, SLUICE_PRECISION_BF16};
@@ -269,17 +283,22 @@ sluice__cuda_product sluice__cuda_product_of(const sluice_matmul *args,
                                   .transpose_b = args->transpose_b};
 }
 
-/* A product whose inner dimension is 0, of contiguous matrices: beta * added. */
+/* Of contiguous matrices, as those are to which something else is added. */
+static size_t bytes_of(const sluice__cuda_product *p) {
+    return (size_t)(p->rows * p->columns) * sluice_type_bytes(p->c_type);
+}
+
+static cudaError_t copy_added(const sluice_stream *stream, const sluice__cuda_product *p) {
+    if (p->added == p->c) return cudaSuccess;
+    return cudaMemcpyAsync(p->c, p->added, bytes_of(p), cudaMemcpyDeviceToDevice, stream->handle);
+}
+
+/* A product whose inner dimension is 0: beta * added. */
 static cudaError_t scale_only(const sluice_stream *stream, const sluice__cuda_product *p) {
     const int64_t count = p->rows * p->columns;
-    const size_t bytes  = (size_t)count * sluice_type_bytes(p->c_type);
-    if (p->beta == 0) return cudaMemsetAsync(p->c, 0, bytes, stream->handle);
-    if (p->added != p->c) {
-        const cudaError_t copied =
-            cudaMemcpyAsync(p->c, p->added, bytes, cudaMemcpyDeviceToDevice, stream->handle);
-        if (copied != cudaSuccess) return copied;
-    }
-    if (p->beta == 1) return cudaSuccess;
+    if (p->beta == 0) return cudaMemsetAsync(p->c, 0, bytes_of(p), stream->handle);
+    const cudaError_t copied = copy_added(stream, p);
+    if (copied != cudaSuccess || p->beta == 1) return copied;
     return sluice__launch_scale(p->c, p->beta, count, p->c_type, stream->handle);
 }
 
@@ -295,10 +314,13 @@ static sluice_status multiply(sluice_stream *stream, const sluice__cuda_product 
     struct sluice__cuda_algorithm *const chosen = slot_of(stream, &s);
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, p, &s));
     SLUICE__TRY(describe(&d, stream, p, chosen->adds_bias));
+    if (chosen->copies_added)
+        SLUICE__TRY(sluice__cuda_status(copy_added(stream, p), "copying a residual"));
+    const void *const added = chosen->copies_added ? p->c : p->added;
     SLUICE__TRY(sluice__cublas_status(stream,
                                       cublasLtMatmul(stream->products, &d.product, &p->alpha, p->b,
-                                                     &d.b, p->a, &d.a, &p->beta, p->added, &d.c,
-                                                     p->c, &d.c, &chosen->algorithm, stream->memory,
+                                                     &d.b, p->a, &d.a, &p->beta, added, &d.c, p->c,
+                                                     &d.c, &chosen->algorithm, stream->memory,
                                                      stream->device->workspace, stream->handle),
                                       "multiplying matrices"));
     return p->bias && !chosen->adds_bias ? add_bias(stream, p) : SLUICE_OK;

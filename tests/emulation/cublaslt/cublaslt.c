@@ -7,7 +7,8 @@
  * algorithm sums and the workspace it takes depend on what it was chosen for, and it may be used
  * for nothing else. An algorithm that may split its sums is reported, since the project forbids
  * them. A product fills the ends of its workspace with NaNs. Matrices are fp32, or A and B are bf16
- * and C and D either; there is no algorithm that adds a bias to a single row or column.
+ * and C and D either; there is no algorithm that adds a bias to a single row or column, and only
+ * some write a D that is not C.
  */
 #include "internal.h"
 #include "product.h"
@@ -341,6 +342,25 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     return CUBLAS_STATUS_SUCCESS;
 }
 
+/* Other than C and D in one place. */
+static bool writes_apart(const algorithm *chosen) {
+    return chosen->chosen_for >> 16 & 1;
+}
+
+cublasStatus_t cublasLtMatmulAlgoCapGetAttribute(const cublasLtMatmulAlgo_t *algo,
+                                                 cublasLtMatmulAlgoCapAttributes_t attribute,
+                                                 void *value, size_t size, size_t *written) {
+    ENTER_ANY();
+    algorithm chosen;
+    memcpy(&chosen, algo, sizeof chosen);
+    if (attribute != CUBLASLT_ALGO_CAP_OUT_OF_PLACE_RESULT_SUPPORT)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (!value || size != sizeof(int32_t)) return CUBLAS_STATUS_INVALID_VALUE;
+    *(int32_t *)value = writes_apart(&chosen);
+    if (written) *written = sizeof(int32_t);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
 static void expect_algorithm(const algorithm *chosen, const described *of,
                              const void *const at[4]) {
     if (chosen->chosen_for != hash_of(of))
@@ -449,6 +469,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
     else
         emu__report("%s chooses an algorithm by itself, which may split its sums", __func__);
     expect_algorithm(&chosen, &of, (const void *const[]){a, b, c, d});
+    if (c != d && !writes_apart(&chosen)) return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (of.how.epilogue == CUBLASLT_EPILOGUE_BIAS && (uintptr_t)of.how.bias % 16 != 0)
+        emu__report("%s: the bias is at %p, kernels may require multiples of 16", __func__,
+                    of.how.bias);
     if (chosen.workspace > workspace_bytes || (size_t)workspace % 256 != 0)
         return CUBLAS_STATUS_INVALID_VALUE;
     emu__product product    = product_of(&of, &chosen);

@@ -78,13 +78,12 @@ static sluice_status run_linear(sluice_stream *stream, float *out, const void *c
     return operations->linear(stream, &args);
 }
 
-/* The emulated cuBLAS adds no bias to a single row or column: what is there without it is rounded
- * before. */
+/* Where a product of a GPU does not add the bias, what is there without it is rounded before. */
 static double rounding_before_bias(const linear_case *c, const double *x, const double *w,
                                    const double *residual, const double *y) {
     const sluice_linear *const args = &c->args;
     const int64_t count             = args->rows * args->outputs;
-    if (!args->b || (args->rows > 1 && args->outputs > 1)) return 0;
+    if (!args->b || count == 0) return 0;
     double *const before = reference_zeros(count);
     reference_linear(before, x, w, NULL, residual, args->rows, args->inputs, args->outputs,
                      args->transposed);
