@@ -20,9 +20,9 @@ tests_of() { # which tests reach the kernels of a file: fewer take less time
     esac
 }
 
-precision_of() { # fp32, but where only bf16 needs a barrier
+precision_of() { # fp32, but where only bf16 needs the barrier
     case $1 in
-        classifier*) echo bf16 ;;
+        classifier* | attention_mma*) echo bf16 ;;
     esac
 }
 
@@ -32,7 +32,7 @@ for site in $(cd "$kernels" && grep -nE '__sync(threads|warp)(_[a-z]+)?\(' ./*.c
     sites=$((sites + 1))
     EMU_SKIP=$site "$test_operations" cuda $(precision_of "$site") "$(tests_of "$site")" >"$report" 2>&1
     code=$?
-    line=$(grep -m 1 'SUMMARY: ThreadSanitizer: data race .*/runtime/device/cuda/' "$report")
+    line=$(grep -m 1 'SUMMARY: ThreadSanitizer: data race .*\(/runtime/device/cuda/\|emu_here::element\)' "$report")
     echo "$site: ${line#*data race }"
     if [ $code -ne 66 ] || [ -z "$line" ]; then
         echo "without the barrier at $site: exit $code, and no data race in $kernels" >&2

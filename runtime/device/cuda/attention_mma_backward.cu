@@ -13,13 +13,15 @@
 
 namespace {
 
-enum { TILE = 32, N = TILE / 8 };
+/* Rows of a tile: fewer of wide heads, whose sums take most registers. */
+template <int D> constexpr int tile_of = D > 64 ? 16 : 32;
+
 constexpr float LOG2_E = 1.44269504f;
 
 /* Two sets of own rows, two tiles, lse and delta of a tile's queries. */
 template <int D>
-constexpr size_t bytes_of = sizeof(bf16) * (2 * OWNED + 2 * TILE) * pitch_of<D> +
-                            sizeof(float) * 2 * TILE;
+constexpr size_t bytes_of = sizeof(bf16) * (2 * OWNED + 2 * tile_of<D>)*pitch_of<D> +
+                            sizeof(float) * 2 * tile_of<D>;
 
 template <int D> struct shared_layout {
     bf16 *own_a, *own_b, *a, *b;
@@ -31,9 +33,9 @@ template <int D> __device__ inline shared_layout<D> layout_at(bf16 *shared) {
     made.own_a            = shared;
     made.own_b            = made.own_a + OWNED * pitch_of<D>;
     made.a                = made.own_b + OWNED * pitch_of<D>;
-    made.b                = made.a + TILE * pitch_of<D>;
-    made.lse              = reinterpret_cast<float *>(made.b + TILE * pitch_of<D>);
-    made.delta            = made.lse + TILE;
+    made.b                = made.a + tile_of<D> * pitch_of<D>;
+    made.lse              = reinterpret_cast<float *>(made.b + tile_of<D> * pitch_of<D>);
+    made.delta            = made.lse + tile_of<D>;
     return made;
 }
 
@@ -45,6 +47,7 @@ template <int D>
 __global__ void __launch_bounds__(THREADS, 2)
     gradient_of_queries(const sluice_attention_backward args, const float *deltas,
                         const float scale, const draw d) {
+    constexpr int TILE = tile_of<D>, N = TILE / 8;
     SLUICE__DYNAMIC_SHARED(bf16, shared);
     const shared_layout<D> at = layout_at<D>(shared);
     const share part          = share_of_block(args.length, OWNED);
@@ -90,6 +93,7 @@ __device__ inline void add_head(float (&dk)[D / 8][4], float (&dv)[D / 8][4],
                                 const sluice_attention_backward &args, const float *deltas,
                                 const head &h, const shared_layout<D> &at, int64_t block_first,
                                 float scale, const draw &d) {
+    constexpr int TILE = tile_of<D>, N = TILE / 8;
     const int64_t first = block_first + warp_number() * OWN; /* key of this warp */
     const int own       = warp_number() * OWN * pitch_of<D>;
     for (int64_t query = block_first / TILE * TILE; query < args.length; query += TILE) {
@@ -97,7 +101,7 @@ __device__ inline void add_head(float (&dk)[D / 8][4], float (&dv)[D / 8][4],
         load_rows<D>(at.a, TILE, elements<bf16>(args.qkv) + h.q, h.in_stride, query, args.length);
         load_rows<D>(at.b, TILE, elements<bf16>(args.dout) + h.out, h.out_stride, query,
                      args.length);
-        if (warp_number() == 0) {
+        if (threadIdx.x < TILE) {
             const bool there        = query + lane_number() < args.length;
             const int64_t row       = h.rows + query + lane_number();
             at.lse[lane_number()]   = there ? args.lse[row] : 0;
@@ -105,19 +109,19 @@ __device__ inline void add_head(float (&dk)[D / 8][4], float (&dv)[D / 8][4],
         }
         __syncthreads();
         if (first >= args.length || query + TILE <= first) continue; /* none sees a whole warp's */
-        float p[N][4], slopes[N][4], factors[N][4];
+        float p[N][4], slopes[N][4];
         dot_rows<D, N>(p, at.own_a + own, at.a);
         dot_rows<D, N>(slopes, at.own_b + own, at.b);
         for (int n = 0; n < N; n++)
             for (int c = 0; c < 4; c++) {
                 const int64_t key = first + row_of(c), mine = query + column_of(n, c);
                 const bool sees = key <= mine && mine < args.length;
-                factors[n][c] =
+                const float factor =
                     d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, mine, key))
                                : 1;
                 p[n][c]      = sees ? probability(p[n][c], at.lse[column_of(n, c)], scale) : 0;
-                slopes[n][c] = p[n][c] * (slopes[n][c] * factors[n][c] - at.delta[column_of(n, c)]);
-                p[n][c] *= factors[n][c];
+                slopes[n][c] = p[n][c] * (slopes[n][c] * factor - at.delta[column_of(n, c)]);
+                p[n][c] *= factor;
             }
         add_rows<D, N>(dv, p, at.b);
         add_rows<D, N>(dk, slopes, at.a);
