@@ -105,7 +105,7 @@ static uint32_t alignment_of(const void *address) {
     return (uint32_t)(bits & (~bits + 1));
 }
 
-/* cuBLAS is told no alignment of a bias. Other projects have seen faults below this one. */
+/* cuBLAS is told no alignment of a bias. Below this one kernels of some versions fault. */
 enum { BIAS_ALIGNMENT = 16 };
 
 static shape shape_of(const sluice__cuda_product *p) {
@@ -188,7 +188,7 @@ static sluice_status search(bool *found, struct sluice__cuda_algorithm *out,
     return SLUICE_OK;
 }
 
-/* What is added is elsewhere: not all algorithms write beside it. */
+/* What is added is elsewhere: not all algorithms can leave it there. */
 static cublasStatus_t look_at_copies(struct sluice__cuda_algorithm *made) {
     int32_t apart  = 1;
     size_t written = 0;
@@ -228,18 +228,18 @@ static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_str
 /* A small product of each type, fp32 and bf16, loads the library's code; its operands are cleared
  * first. */
 static sluice_status warm_up(sluice_stream *stream) {
-    enum { SIDE = 16 };
+    enum { SIDE = 16, COUNT = SIDE * SIDE };
     static const sluice_precision precisions[] = {SLUICE_PRECISION_FP32, SLUICE_PRECISION_BF16};
     float *const numbers                       = (float *)stream->partials;
     const sluice_matmul plain                  = {.c       = numbers,
-                                                  .a       = numbers + SIDE * SIDE,
-                                                  .b       = numbers + 2 * SIDE * SIDE,
+                                                  .a       = numbers + COUNT,
+                                                  .b       = numbers + (ptrdiff_t)2 * COUNT,
                                                   .rows    = SIDE,
                                                   .columns = SIDE,
                                                   .inner   = SIDE,
                                                   .alpha   = 1};
     SLUICE__TRY(sluice__cuda_status(
-        cudaMemsetAsync(numbers, 0, 3 * SIDE * SIDE * sizeof *numbers, stream->handle),
+        cudaMemsetAsync(numbers, 0, (size_t)3 * COUNT * sizeof *numbers, stream->handle),
         "clearing memory"));
     for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
         const sluice__cuda_product product = sluice__cuda_product_of(&plain, precisions[p]);

@@ -342,7 +342,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* Other than C and D in one place. */
+/* A D other than C. */
 static bool writes_apart(const algorithm *chosen) {
     return chosen->chosen_for >> 16 & 1;
 }
