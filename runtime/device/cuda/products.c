@@ -105,7 +105,7 @@ static uint32_t alignment_of(const void *address) {
     return (uint32_t)(bits & (~bits + 1));
 }
 
-/* cuBLAS is told no alignment of a bias. Below this one kernels of some versions fault. */
+/* No preference says how a bias is aligned. Below this one kernels of some versions fail. */
 enum { BIAS_ALIGNMENT = 16 };
 
 static shape shape_of(const sluice__cuda_product *p) {
