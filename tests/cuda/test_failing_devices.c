@@ -391,6 +391,7 @@ static void a_product_on_a_lost_gpu_has_cudas_reason(void **state) {
                                    .columns = 1,
                                    .inner   = 1,
                                    .alpha   = 1};
+    assert_ok(ops->operations(SLUICE_PRECISION_FP32)->matmul(stream, &product)); /* is chosen */
     emu_break_device(0, cudaErrorIllegalAddress);
     assert_refused(
         ops->operations(SLUICE_PRECISION_FP32)->matmul(stream, &product), SLUICE_E_DEVICE,

@@ -301,6 +301,28 @@ static void run_grid(void *kernel) {
     emu_block = NULL;
 }
 
+/* ---- names: of `(attend<T, R>)`, as a launch has it, `attend` ---- */
+
+/* The same pointer for the same text. */
+static const char *identifier_of(const char *text) {
+    enum { LAUNCHES = 256 };
+    static struct {
+        const char *text;
+        char name[64];
+    } known[LAUNCHES]; /* (locked) */
+    const char *const begin = text + strspn(text, "(");
+    int k                   = 0;
+    emu__lock();
+    while (k < LAUNCHES && known[k].text && known[k].text != text) k++;
+    if (k == LAUNCHES) emu__report("more than %d launches in the kernels' sources", LAUNCHES);
+    if (!known[k].text)
+        (void)snprintf(known[k].name, sizeof known[k].name, "%.*s", (int)strcspn(begin, "<)"),
+                       begin);
+    known[k].text = text;
+    emu__unlock();
+    return known[k].name;
+}
+
 /* ---- launch ---- */
 
 static void release_kernel(void *kernel) {
@@ -327,14 +349,16 @@ static inline __attribute__((always_inline)) cudaError_t check_launch(const emu_
 }
 
 /* As on a GPU the failure stays the thread's last error until it is taken: see simt.h. */
-cudaError_t emu_launch_kernel(const emu_kernel *kernel, cudaStream_t stream) {
+cudaError_t emu_launch_kernel(const emu_kernel *described, cudaStream_t stream) {
+    emu_kernel kernel = *described;
+    kernel.name       = identifier_of(described->name);
     emu__asked_from(__builtin_return_address(0));
-    const cudaError_t checked = check_launch(kernel);
+    const cudaError_t checked = check_launch(&kernel);
     if (checked != cudaSuccess) {
-        kernel->release(kernel->arguments);
+        kernel.release(kernel.arguments);
         return checked;
     }
     emu_kernel *const copy = emu__need(sizeof *copy);
-    *copy                  = *kernel;
-    return emu__work(stream, kernel->name, run_grid, copy, release_kernel);
+    *copy                  = kernel;
+    return emu__work(stream, kernel.name, run_grid, copy, release_kernel);
 }
