@@ -7,7 +7,7 @@
 
 namespace {
 
-enum { THREADS = 128 };
+enum { THREADS = 128, SHARES = 8 /* of a block of SHARES warps */ };
 
 template <class T>
 __global__ void sum_rows(float *partials, const T *x, int64_t rows, int64_t columns) {
@@ -20,12 +20,18 @@ __global__ void sum_rows(float *partials, const T *x, int64_t rows, int64_t colu
     partials[block * columns + j] = sum;
 }
 
+/* A block per 32 columns: its warps share the partial sums of a column, and are added in order. */
 __global__ void sum_blocks(float *out, const float *partials, int64_t blocks, int64_t columns,
                            bool first_write) {
-    const int64_t j = first_element();
-    if (j >= columns) return;
-    float sum = 0;
-    for (int64_t b = 0; b < blocks; b++) sum += partials[b * columns + j];
+    SLUICE__SHARED(float, shares, SHARES *LANES);
+    const int64_t j = static_cast<int64_t>(blockIdx.x) * LANES + lane_number();
+    float sum       = 0;
+    for (int64_t b = warp_number(); b < blocks && j < columns; b += SHARES)
+        sum += partials[b * columns + j];
+    shares[threadIdx.x] = sum;
+    __syncthreads();
+    if (warp_number() > 0 || j >= columns) return;
+    for (int w = 1; w < SHARES; w++) sum += shares[w * LANES + lane_number()];
     out[j] = first_write ? sum : out[j] + sum;
 }
 
@@ -47,6 +53,6 @@ cudaError_t sluice__launch_column_sums(float *partials, const void *x, int64_t r
 cudaError_t sluice__launch_add_partials(float *out, const float *partials, int64_t blocks,
                                         int64_t columns, bool first_write, cudaStream_t stream) {
     if (columns == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(sum_blocks, grid_for(columns, THREADS), THREADS, 0, stream, out, partials,
-                          blocks, columns, first_write);
+    return SLUICE__LAUNCH(sum_blocks, grid_for(columns, LANES), SHARES * LANES, 0, stream, out,
+                          partials, blocks, columns, first_write);
 }
