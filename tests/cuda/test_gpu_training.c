@@ -88,9 +88,11 @@ static void bf16_has_the_same_bits_in_every_pipeline(void **state) {
     (void)state;
     small_gpt.precision = SLUICE_PRECISION_BF16;
     compare(&(setting){"1f1b", 3, 1, 3, 7, true, "adamw", 0x2, 0.1F, 0});
-    compare(&(setting){"zbv", 2, 1, 4, 8, false, "sgd", 0, 0, 0});
-    small_gpt.make = make_small_llama;
-    compare(&(setting){"zb1p", 2, 1, 3, 7, false, "adamw", 0, 0, 0});
+    if (!test_is_sanitized()) {
+        compare(&(setting){"zbv", 2, 1, 4, 8, false, "sgd", 0, 0, 0});
+        small_gpt.make = make_small_llama;
+        compare(&(setting){"zb1p", 2, 1, 3, 7, false, "adamw", 0, 0, 0});
+    }
     small_gpt.make      = NULL;
     small_gpt.precision = SLUICE_PRECISION_FP32;
 }
