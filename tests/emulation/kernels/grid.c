@@ -311,16 +311,17 @@ static const char *identifier_of(const char *text) {
         char name[64];
     } known[LAUNCHES]; /* (locked) */
     const char *const begin = text + strspn(text, "(");
-    int k                   = 0;
     emu__lock();
-    while (k < LAUNCHES && known[k].text && known[k].text != text) k++;
-    if (k == LAUNCHES) emu__report("more than %d launches in the kernels' sources", LAUNCHES);
-    if (!known[k].text)
-        (void)snprintf(known[k].name, sizeof known[k].name, "%.*s", (int)strcspn(begin, "<)"),
-                       begin);
-    known[k].text = text;
-    emu__unlock();
-    return known[k].name;
+    for (int k = 0; k < LAUNCHES; k++) {
+        if (known[k].text && known[k].text != text) continue;
+        if (!known[k].text)
+            (void)snprintf(known[k].name, sizeof known[k].name, "%.*s", (int)strcspn(begin, "<)"),
+                           begin);
+        known[k].text = text;
+        emu__unlock();
+        return known[k].name;
+    }
+    emu__report("more than %d launches in the kernels' sources", LAUNCHES);
 }
 
 /* ---- launch ---- */
