@@ -2,8 +2,8 @@
 # lint.sh BUILD: what the target `lint` runs, a line for each part and its time, and findings. Fails if there are any.
 # What was found good is noted in BUILD/lint, by the content of everything that the outcome depends on, and not
 # checked again; remove that folder to check everything.
-# The static analyzer follows SLUICE_LINT_NODES states of a function, of tests only where that is given: what it looks for
-# there, runs with the sanitizers find. Its own limit, 225000, takes minutes more.
+# The static analyzer follows SLUICE_LINT_NODES states of a function, of tests only where that is given. Its own
+# limit, 225000, takes minutes more.
 set -u -o pipefail
 build=$1
 for tool in "$SLUICE_CLANG_TIDY" "$SLUICE_CPPCHECK" "$SLUICE_CLANG_FORMAT"; do
