@@ -6,8 +6,9 @@ A command is a line of an indented block that begins with "$ "; the lines after 
 and standard error together, where "..." stands for any lines, or none. Other lines must be there as they are, one
 behind another, apart from white space and these:
 
-- Times, rates, threads and bubbles are the machine's: not compared. Nor are perplexities, the exponentials of losses.
-- Amounts of text, epochs and losses move with the repository, which is the text: within 25 %.
+- Times, rates, threads and bubbles are the machine's: not compared.
+- Amounts of text, epochs, perplexities and the losses of single steps move with the repository, which is the text:
+  within 25 %.
 - Other numbers with a point or an exponent, and bytes, are within 10 %; whole numbers are equal.
 - Bits depend on the machine, so digests of weights and texts that `sluice sample` generates are compared among
   themselves: what is the same twice on the page is so in the run, and what differs differs.
@@ -25,10 +26,10 @@ import subprocess
 import sys
 
 MACHINE = re.compile(r"\d+:\d\d left|[\d.]+ ([kM] )?tok(ens)?/s|[\d.]+ MB/s|in [\d.]+ s\b|\d+ threads?( each)?"
-                     r"|bubble [\d.]+ %|perplexity [\d.]+")
+                     r"|bubble [\d.]+ %")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 AMOUNT_AFTER = re.compile(r" (files?|KiB|tokens?|windows|to train on|held out)\b")
-AMOUNT_BEFORE = re.compile(r"(epoch|over|^tokens|loss) $")
+AMOUNT_BEFORE = re.compile(r"(epoch|perplexity|over|^tokens|step \d+/\d+ ~?loss) $")
 DIGEST = re.compile(r"^weights ([0-9a-f]{16})$")
 REPORT = "sluice: "
 TIMEOUT_S = 120
