@@ -10,14 +10,14 @@ typedef struct row {
 } row;
 
 static const row table[] = {
-    {"H100 PCIe", {51.2, 378, 756}}, {"H100 NVL", {60, 417.5, 835}},
-    {"H200 NVL", {60, 417.5, 835}},  {"H100", {66.9, 494.7, 989.4}},
+    {"H100 PCIe", {51.2, 378, 756}}, {"H100", {66.9, 494.7, 989.4}},
     {"H200", {66.9, 494.7, 989.4}},  {"A100", {19.5, 156, 312}},
     {"L40S", {91.6, 183, 362}},      {"RTX 4090", {82.6, 82.6, 165.2}},
 };
 
 double bench_card_peak(const char *description, sluice_precision precision) {
-    if (strstr(description, "MIG")) return 0; /* a slice of a card */
+    /* A slice of a card; one with a lower clock than its namesake. */
+    if (strstr(description, "MIG") || strstr(description, "NVL")) return 0;
     for (size_t r = 0; r < sizeof table / sizeof *table; r++)
         if (strstr(description, table[r].name)) return 1e12 * table[r].tflops[precision];
     return 0;
