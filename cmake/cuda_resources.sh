@@ -4,7 +4,7 @@
 # spilling, or for an array on the stack; and if a kernel takes more than the table in docs/gpu.md allows.
 #
 # What passes on every architecture is noted in SOURCE/cmake/cuda_resources.stamp, which is committed: a digest of the
-# kernels, their table and the version of nvcc. With --brief, and if that is what is there, nothing is compiled again: the
+# kernels with what they include, their table and the version of nvcc. With --brief, and if that is what is there, nothing is compiled again: the
 # build has done so, for every architecture and with warnings as errors. With SLUICE_LONG=1 one architecture stands for all.
 set -u -o pipefail
 nvcc=$1 source=$2 build=$3
@@ -13,6 +13,7 @@ now() {
     "$nvcc" --version | tail -1
     {
         (cd "$source/runtime/device" && cat cuda/*.cu cuda/*.cuh cuda/kernels.h cuda/portable.h blocks.h)
+        (cd "$source/include/sluice" && cat device.h operations.h status.h tensor.h)
         grep '^| `.*[.]cu` |' "$source/docs/gpu.md"
         cat "$source/cmake/cuda_budgets.py"
     } | sha256sum

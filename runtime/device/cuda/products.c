@@ -29,8 +29,8 @@ _Static_assert(sizeof(shape) == 80, "a shape has padding");
 struct sluice__cuda_algorithm {
     shape of;
     cublasLtMatmulAlgo_t algorithm;
-    bool adds_bias;    /* in the product; else a kernel does it afterwards */
-    bool copies_added; /* into c before the product, which then is in place */
+    bool adds_bias;      /* in the product; else a kernel does it afterwards */
+    bool works_in_place; /* alone: what is added is copied into c before */
 };
 
 /* More shapes than this evict each other, which costs time: the choice for a shape is always the
@@ -105,7 +105,7 @@ static uint32_t alignment_of(const void *address) {
     return (uint32_t)(bits & (~bits + 1));
 }
 
-/* No preference says how a bias is aligned. Below this one kernels of some versions fail. */
+/* No preference says how a bias is aligned: as the widest load needs it. */
 enum { BIAS_ALIGNMENT = 16 };
 
 static shape shape_of(const sluice__cuda_product *p) {
@@ -188,8 +188,8 @@ static sluice_status search(bool *found, struct sluice__cuda_algorithm *out,
     return SLUICE_OK;
 }
 
-/* What is added is elsewhere: not all algorithms can leave it there. */
-static cublasStatus_t look_at_copies(struct sluice__cuda_algorithm *made) {
+/* Whether the algorithm needs C and D in one buffer, which they are not. */
+static cublasStatus_t find_in_place(struct sluice__cuda_algorithm *made) {
     int32_t apart  = 1;
     size_t written = 0;
     const cublasStatus_t status =
@@ -198,7 +198,7 @@ static cublasStatus_t look_at_copies(struct sluice__cuda_algorithm *made) {
             : cublasLtMatmulAlgoCapGetAttribute(&made->algorithm,
                                                 CUBLASLT_ALGO_CAP_OUT_OF_PLACE_RESULT_SUPPORT,
                                                 &apart, sizeof apart, &written);
-    made->copies_added = apart == 0;
+    made->works_in_place = apart == 0;
     return status;
 }
 
@@ -218,7 +218,7 @@ static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_str
                             "cuBLAS has no algorithm for a product of %" PRId64 " x %" PRId64
                             " x %" PRId64 " that does not split its sums",
                             s->rows, s->inner, s->columns);
-    SLUICE__TRY(sluice__cublas_status(stream, look_at_copies(&made), "choosing an algorithm"));
+    SLUICE__TRY(sluice__cublas_status(stream, find_in_place(&made), "choosing an algorithm"));
     *out = made;
     return SLUICE_OK;
 }
@@ -314,9 +314,9 @@ static sluice_status multiply(sluice_stream *stream, const sluice__cuda_product 
     struct sluice__cuda_algorithm *const chosen = slot_of(stream, &s);
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, p, &s));
     SLUICE__TRY(describe(&d, stream, p, chosen->adds_bias));
-    if (chosen->copies_added)
+    if (chosen->works_in_place)
         SLUICE__TRY(sluice__cuda_status(copy_added(stream, p), "copying a residual"));
-    const void *const added = chosen->copies_added ? p->c : p->added;
+    const void *const added = chosen->works_in_place ? p->c : p->added;
     SLUICE__TRY(sluice__cublas_status(stream,
                                       cublasLtMatmul(stream->products, &d.product, &p->alpha, p->b,
                                                      &d.b, p->a, &d.a, &p->beta, added, &d.c, p->c,
