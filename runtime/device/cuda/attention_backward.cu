@@ -137,12 +137,7 @@ __device__ inline void add_head(float (&dk)[shape<R>::own][R], float (&dv)[shape
                             args.length, args.head_width);
         load_rows<S::width>(at.b, S::pitch, TILE, elements<T>(args.dout) + h.out, h.out_stride,
                             query, args.length, args.head_width);
-        if (warp_number() == 0) {
-            const bool there        = query + lane_number() < args.length;
-            const int64_t row       = h.rows + query + lane_number();
-            at.lse[lane_number()]   = there ? args.lse[row] : 0;
-            at.delta[lane_number()] = there ? deltas[row] : 0;
-        }
+        load_row_sums(at.lse, at.delta, TILE, args.lse, deltas, h, query, args.length);
         __syncthreads();
         if (first >= args.length || query + TILE <= first) continue; /* none sees a whole warp's */
         float scores[S::own], slopes[S::own];

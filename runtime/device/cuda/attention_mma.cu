@@ -13,13 +13,12 @@
 namespace {
 
 enum { TILE = 64, N = TILE / 8 };
-constexpr float LOG2_E = 1.44269504f;
 
 template <int D> constexpr size_t bytes_of = sizeof(bf16) * (OWNED + 2 * TILE) * pitch_of<D>;
 
-/* Where this lane's weights are: its rows are queries, its columns keys. */
-struct place {
-    int64_t query, key; /* of the tile's first row and column */
+/* The query of a tile's first row, and the key of its first column. */
+struct corner {
+    int64_t query, key;
 };
 
 /* The softmax so far of this lane's two queries. */
@@ -29,7 +28,7 @@ struct running {
 
 /* Scores become weights under the largest so far; `shrink`: of what was added up before. */
 __device__ inline void soften(float (&s)[N][4], running &so_far, float (&shrink)[2],
-                              const place &at, float scale) {
+                              const corner &at, float scale) {
     for (int half = 0; half < 2; half++) {
         const int64_t query = at.query + row_of(2 * half);
         float largest = so_far.largest[half], sum = 0;
@@ -72,7 +71,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         __syncthreads();
         if (first >= args.length || key >= first + OWN) continue; /* the whole warp sees nothing */
         float s[N][4], shrink[2];
-        const place at = {first, key};
+        const corner at = {first, key};
         dot_rows<D, N>(s, q, k);
         soften(s, so_far, shrink, at, scale);
         if (d.kept > 0) drop_weights(s, d, h, args.length, first, key);

@@ -16,8 +16,6 @@ namespace {
 /* Rows of a tile: fewer of wide heads, whose sums take most registers. */
 template <int D> constexpr int tile_of = D > 64 ? 16 : 32;
 
-constexpr float LOG2_E = 1.44269504f;
-
 /* Two sets of own rows, two tiles, lse and delta of a tile's queries. */
 template <int D>
 constexpr size_t bytes_of = sizeof(bf16) * (2 * OWNED + 2 * tile_of<D>)*pitch_of<D> +
@@ -101,12 +99,7 @@ __device__ inline void add_head(float (&dk)[D / 8][4], float (&dv)[D / 8][4],
         load_rows<D>(at.a, TILE, elements<bf16>(args.qkv) + h.q, h.in_stride, query, args.length);
         load_rows<D>(at.b, TILE, elements<bf16>(args.dout) + h.out, h.out_stride, query,
                      args.length);
-        if (threadIdx.x < TILE) {
-            const bool there        = query + lane_number() < args.length;
-            const int64_t row       = h.rows + query + lane_number();
-            at.lse[lane_number()]   = there ? args.lse[row] : 0;
-            at.delta[lane_number()] = there ? deltas[row] : 0;
-        }
+        load_row_sums(at.lse, at.delta, TILE, args.lse, deltas, h, query, args.length);
         __syncthreads();
         if (first >= args.length || query + TILE <= first) continue; /* none sees a whole warp's */
         float p[N][4], slopes[N][4];

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* column_sum.cu -- bound by memory: sums over rows, in blocks fixed by the shape, a thread per
- * column. */
+ * column; then over the blocks. */
 #include "runtime/device/blocks.h"
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"
 
 namespace {
 
-enum { THREADS = 128, SHARES = 8 /* of a block of SHARES warps */ };
+enum { THREADS = 128, SHARES = 8 /* warps that share a column of partial sums */ };
 
 template <class T>
 __global__ void sum_rows(float *partials, const T *x, int64_t rows, int64_t columns) {

@@ -18,6 +18,7 @@
 #include "runtime/device/cuda/random.cuh"
 
 enum { WARPS = 4, THREADS = WARPS * LANES, OWN = 16, OWNED = WARPS * OWN };
+constexpr float LOG2_E = 1.44269504f; /* exp(x) is exp2(x LOG2_E) */
 
 /* Elements between rows in shared memory. */
 template <int D> constexpr int pitch_of = D + 8;
@@ -37,7 +38,7 @@ __device__ inline void load_rows(bf16 *to, int count, const bf16 *from, int64_t 
     }
 }
 
-/* Row and column of the tile of results for element c of n-th 8 columns of this lane. */
+/* Of this lane's element c: its row among the warp's 16, and its column in the n-th product. */
 __device__ inline int row_of(int c) {
     return lane_number() / 4 + c / 2 * 8;
 }
