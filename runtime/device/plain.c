@@ -63,11 +63,6 @@ bool sluice__plain_reaches(sluice_device *device, sluice_device *other) {
     return true;
 }
 
-size_t sluice__plain_working_bytes(const sluice_shape *parameter) {
-    (void)parameter;
-    return 0;
-}
-
 /* ---- streams and events ---- */
 
 sluice_status sluice__plain_stream_create(sluice_stream **out, sluice_device *device,

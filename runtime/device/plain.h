@@ -33,8 +33,6 @@ sluice_status sluice__plain_prepare(int threads, const char *blas);
 /* All of them are the host. */
 sluice_status sluice__plain_meet(sluice_device *device, int other);
 bool sluice__plain_reaches(sluice_device *device, sluice_device *other);
-/* 0: layers read the masters of parameters. */
-size_t sluice__plain_working_bytes(const sluice_shape *parameter);
 
 /* All of them but the last and what threads need, in a device's table. */
 #define SLUICE__PLAIN_ROWS                                                                         \

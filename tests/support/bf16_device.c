@@ -8,6 +8,7 @@
 
 #include "runtime/base/convert.h"
 #include "runtime/base/error.h"
+#include "runtime/device/working.h"
 #include "tests/support/converted.h"
 
 static bf16_fault fault;
@@ -116,14 +117,10 @@ UPDATE(sgd, sluice_sgd)
 
 /* ---- the tables ---- */
 
-static size_t working_bytes(const sluice_shape *parameter) {
-    return (size_t)sluice_shape_count(parameter) * sluice_type_bytes(SLUICE_TYPE_BF16);
-}
-
 static const sluice_operations bf16 = {.size          = sizeof bf16,
                                        .precision     = SLUICE_PRECISION_BF16,
                                        .type          = SLUICE_TYPE_BF16,
-                                       .working_bytes = working_bytes,
+                                       .working_bytes = sluice__bf16_working_bytes,
 #define X(row, args) .row = bf16_##row,
                                        SLUICE_OPERATION_MAP(X)
 #undef X

@@ -3,7 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/limits.h"
 #include "runtime/device/cpu/cpu.h"
-#include "runtime/device/plain.h"
+#include "runtime/device/working.h"
 
 static sluice_status refuse(void) {
     const sluice_status status =
@@ -27,20 +27,16 @@ SLUICE_OPERATION_MAP(X)
 static const sluice_operations fp32 = {.size          = sizeof fp32,
                                        .precision     = SLUICE_PRECISION_FP32,
                                        .type          = SLUICE_TYPE_F32,
-                                       .working_bytes = sluice__plain_working_bytes,
+                                       .working_bytes = sluice__no_working_bytes,
 #define X(row, args) .row = checked_##row,
                                        SLUICE_OPERATION_MAP(X)
 #undef X
 };
 
-static size_t bf16_bytes(const sluice_shape *parameter) {
-    return (size_t)sluice_shape_count(parameter) * sluice_type_bytes(SLUICE_TYPE_BF16);
-}
-
 static const sluice_operations bf16 = {.size          = sizeof bf16,
                                        .precision     = SLUICE_PRECISION_BF16,
                                        .type          = SLUICE_TYPE_BF16,
-                                       .working_bytes = bf16_bytes,
+                                       .working_bytes = sluice__bf16_working_bytes,
 #define X(row, args) .row = checked_bf16_##row,
                                        SLUICE_OPERATION_MAP(X)
 #undef X

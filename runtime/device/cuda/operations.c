@@ -2,15 +2,7 @@
 /* operations.c -- tables of operations, one per precision that GPUs compute in: an operation is
  * written once and gets the precision. */
 #include "runtime/device/cuda/cuda.h"
-
-static size_t no_bytes(const sluice_shape *parameter) {
-    (void)parameter;
-    return 0; /* layers read the masters */
-}
-
-static size_t bf16_bytes(const sluice_shape *parameter) {
-    return (size_t)sluice_shape_count(parameter) * sluice_type_bytes(SLUICE_TYPE_BF16);
-}
+#include "runtime/device/working.h"
 
 #define X(row, args)                                                                               \
     static sluice_status row##_fp32(sluice_stream *stream, const args *arguments) {                \
@@ -28,7 +20,7 @@ SLUICE_OPERATION_MAP(X)
 static const sluice_operations fp32 = {.size          = sizeof fp32,
                                        .precision     = SLUICE_PRECISION_FP32,
                                        .type          = SLUICE_TYPE_F32,
-                                       .working_bytes = no_bytes,
+                                       .working_bytes = sluice__no_working_bytes,
 #define X(row, args) .row = row##_fp32,
                                        SLUICE_OPERATION_MAP(X)
 #undef X
@@ -37,7 +29,7 @@ static const sluice_operations fp32 = {.size          = sizeof fp32,
 static const sluice_operations tf32 = {.size          = sizeof tf32,
                                        .precision     = SLUICE_PRECISION_TF32,
                                        .type          = SLUICE_TYPE_F32,
-                                       .working_bytes = no_bytes,
+                                       .working_bytes = sluice__no_working_bytes,
 #define X(row, args) .row = row##_tf32,
                                        SLUICE_OPERATION_MAP(X)
 #undef X
@@ -46,7 +38,7 @@ static const sluice_operations tf32 = {.size          = sizeof tf32,
 static const sluice_operations bf16 = {.size          = sizeof bf16,
                                        .precision     = SLUICE_PRECISION_BF16,
                                        .type          = SLUICE_TYPE_BF16,
-                                       .working_bytes = bf16_bytes,
+                                       .working_bytes = sluice__bf16_working_bytes,
 #define X(row, args) .row = row##_bf16,
                                        SLUICE_OPERATION_MAP(X)
 #undef X

@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/device/plain.h"
 #include "runtime/device/virtual/virtual.h"
+#include "runtime/device/working.h"
 
 /* The thread that opens a device drives it, and will sleep much: a timer that is late by the usual
  * slack of 50 us is late by half a percent of an action of 10 ms. */
@@ -76,7 +77,7 @@ SLUICE_OPERATION_MAP(X)
 #define TABLE(precision_, type_)                                                                   \
     {                                                                                              \
         .size = sizeof(sluice_operations), .precision = SLUICE_PRECISION_##precision_,             \
-        .type = SLUICE_TYPE_##type_, .working_bytes = sluice__plain_working_bytes,                 \
+        .type = SLUICE_TYPE_##type_, .working_bytes = sluice__no_working_bytes,                    \
         SLUICE_OPERATION_MAP(X)                                                                    \
     }
 static const sluice_operations tables[] = {TABLE(FP32, F32), TABLE(TF32, F32), TABLE(BF16, BF16)};
