@@ -50,15 +50,15 @@ __device__ inline int64_t probability_of(const head &h, int64_t length, int64_t 
     return (h.number * length + query) * ((length + 3) / 4 * 4) + key;
 }
 
-/* lse and delta (count) of a head's queries from `first` on; zeros past `length`. */
+/* lse and delta (count, at most LANES) of a head's queries from `first` on; zeros past `length`. */
 __device__ inline void load_row_sums(float *lse, float *delta, int count, const float *all_lse,
                                      const float *all_delta, const head &h, int64_t first,
                                      int64_t length) {
-    const int i = static_cast<int>(threadIdx.x);
-    if (i >= count) return;
-    const bool there = first + i < length;
-    lse[i]           = there ? all_lse[h.rows + first + i] : 0;
-    delta[i]         = there ? all_delta[h.rows + first + i] : 0;
+    if (threadIdx.x >= static_cast<unsigned>(count)) return;
+    const bool there     = first + lane_number() < length;
+    const int64_t row    = h.rows + first + lane_number();
+    lse[lane_number()]   = there ? all_lse[row] : 0;
+    delta[lane_number()] = there ? all_delta[row] : 0;
 }
 
 /* Whether tensor cores take a head of so many columns, in tensors of the type at these addresses.
