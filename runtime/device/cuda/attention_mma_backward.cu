@@ -105,17 +105,15 @@ __device__ inline void add_head(float (&dk)[D / 8][4], float (&dv)[D / 8][4],
         float p[N][4], slopes[N][4];
         dot_rows<D, N>(p, at.own_a + own, at.a);
         dot_rows<D, N>(slopes, at.own_b + own, at.b);
-        for (int n = 0; n < N; n++)
-            for (int c = 0; c < 4; c++) {
-                const int64_t key = first + row_of(c), mine = query + column_of(n, c);
-                const bool sees = key <= mine && mine < args.length;
-                const float factor =
-                    d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, mine, key))
-                               : 1;
-                p[n][c]      = sees ? probability(p[n][c], at.lse[column_of(n, c)], scale) : 0;
-                slopes[n][c] = p[n][c] * (slopes[n][c] * factor - at.delta[column_of(n, c)]);
-                p[n][c] *= factor;
-            }
+        SLUICE__UNROLL for (int n = 0; n < N; n++) SLUICE__UNROLL for (int c = 0; c < 4; c++) {
+            const int64_t key = first + row_of(c), mine = query + column_of(n, c);
+            const bool sees = key <= mine && mine < args.length;
+            const float factor =
+                d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, mine, key)) : 1;
+            p[n][c]      = sees ? probability(p[n][c], at.lse[column_of(n, c)], scale) : 0;
+            slopes[n][c] = p[n][c] * (slopes[n][c] * factor - at.delta[column_of(n, c)]);
+            p[n][c] *= factor;
+        }
         add_rows<D, N>(dv, p, at.b);
         add_rows<D, N>(dk, slopes, at.a);
     }

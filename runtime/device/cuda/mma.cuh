@@ -101,10 +101,9 @@ __device__ inline void store_rows(bf16 *to, int64_t stride, const float (&sums)[
 template <int N>
 __device__ inline void drop_weights(float (&weights)[N][4], const draw &d, const head &h,
                                     int64_t length, int64_t query, int64_t key) {
-    for (int n = 0; n < N; n++)
-        for (int c = 0; c < 4; c++)
-            weights[n][c] *= factor_of(
-                d, h.sample, probability_of(h, length, query + row_of(c), key + column_of(n, c)));
+    SLUICE__UNROLL for (int n = 0; n < N; n++) SLUICE__UNROLL for (int c = 0; c < 4; c++)
+        weights[n][c] *=
+        factor_of(d, h.sample, probability_of(h, length, query + row_of(c), key + column_of(n, c)));
 }
 
 /* Over the four lanes that share a row. */

@@ -3,10 +3,11 @@
  * portable.h -- the one header a kernel includes: what nvcc and the emulation's g++ spell
  * differently.
  *
- * A kernel is written in CUDA C++ with three macros from here:
+ * A kernel is written in CUDA C++ with four macros from here:
  *   SLUICE__LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
  *   SLUICE__SHARED(float, shared, 32);     instead of __shared__
  *   SLUICE__DYNAMIC_SHARED(float, rows);    the launch's shared_bytes, 16-byte aligned
+ *   SLUICE__UNROLL for (...)                whole, so that arrays indexed in it are registers
  * and sluice__sincospi(x, &sine, &cosine), of pi * x, and sluice__bf16_bits(x), the nearest bf16;
  * for warps sluice__mma() and what loads its factors.
  * A launch is a cudaError_t: the launch's own failure, or an earlier one of this thread that was
@@ -24,6 +25,7 @@
 
 #ifdef __CUDACC__
 
+#define SLUICE__UNROLL                    _Pragma("unroll")
 #define SLUICE__SHARED(type, name, count) __shared__ type name[count]
 #define SLUICE__DYNAMIC_SHARED(type, name)                                                         \
     extern __shared__ __align__(16) unsigned char sluice__dynamic_shared[];                        \
@@ -83,6 +85,7 @@ __device__ inline void sluice__load_transposed(unsigned (&out)[4], const void *r
 
 #else
 #include "simt.h" /* tests/emulation: kernels on the CPU, a fiber per CUDA thread */
+#define SLUICE__UNROLL
 static inline void sluice__sincospi(double x, double *sine, double *cosine) {
     const double pi = 3.14159265358979323846, within = x - 2 * std::rint(x / 2);
     *sine   = std::sin(pi * within);
